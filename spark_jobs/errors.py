@@ -1,4 +1,4 @@
-"""What the `corpus` command says when it stops: the wrong thing and its value, then where, why and the way out.
+"""What the `corpus` command says when it stops: the wrong thing and its value, where, why and the way out.
 
     CorpusError        exit 1: the work failed; run it again
     ├── ConfigError    exit 2: a recipe or an option is wrong, nothing was started

@@ -1,6 +1,7 @@
 import pickle
 
 import pytest
+
 from spark_jobs.errors import ConfigError, CorpusError, GateError
 
 
