@@ -22,11 +22,10 @@ _FETCH_SECONDS = 300
 def delta_jars(spark_home: Path, java_home: Path) -> list[Path]:
     """The jars to hand to Spark; none when its own folder has them. Fetches 8.6 MB the first time.
 
-    The place is $TEACHER_MODEL_JARS, else the user's cache folder. Raises CorpusError when they cannot be had.
+    Their place is `jar_folder()`. Raises CorpusError when they cannot be had.
     """
-    if all(
-        list((spark_home / "jars").glob(pattern)) for pattern in ("delta-spark*.jar", "delta-storage*.jar")
-    ):
+    own = spark_home / "jars"
+    if all(list(own.glob(f"{name}*.jar")) for name in ("delta-spark", "delta-storage")):
         return []
     folder = jar_folder()
     wanted = [folder / name for name in JARS]

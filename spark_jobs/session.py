@@ -7,6 +7,7 @@ alone on a cluster. A start takes about four seconds.
 
 import atexit
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -50,8 +51,8 @@ DEFAULTS: Mapping[str, str] = {
     # One thread a worker: Spark already runs one on each core.
     "spark.executorEnv.OMP_NUM_THREADS": "1",
     "spark.executorEnv.OPENBLAS_NUM_THREADS": "1",
-    # Buffers of megabytes come and go with each batch; by default glibc returns each to the kernel and gets it
-    # back zeroed: 12 to 18 % of a build's CPU.
+    # Buffers of megabytes come and go with each batch; glibc would return each to the kernel and get it back
+    # zeroed: 12 to 18 % of a build's CPU.
     "spark.executorEnv.ARROW_DEFAULT_MEMORY_POOL": "system",
     "spark.executorEnv.MALLOC_ARENA_MAX": "1",
     "spark.executorEnv.MALLOC_MMAP_THRESHOLD_": str(1 << 30),
@@ -180,7 +181,8 @@ def _of_this_start(config: SessionConfig, scratch: Path, jars: list[Path]) -> di
 
 
 def _last_words(log_file: Path, error: Exception) -> str:
-    """What the JVM said before it died, else what py4j did: at most five lines."""
+    """What the JVM said before it died, else what py4j did: at most three lines."""
     said = log_file.read_text(encoding="utf-8", errors="replace").splitlines()
-    lines = [line for line in said if line.strip() and not line.startswith(("WARNING: ", "\tat "))]
-    return "\n".join((lines or str(error).splitlines())[-5:])
+    noise = re.compile(r"\s*$|WARNING: |\tat |[0-9:]+ WARN ")
+    lines = [line for line in said if not noise.match(line)]
+    return "\n         ".join((lines or str(error).splitlines())[-3:])
