@@ -1,0 +1,120 @@
+"""Files on a local path or under s3://, through one file system interface (pyarrow.fs)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import xxhash
+from pyarrow import fs
+
+WHOLE_HASH_BYTES = 64 << 20
+"""Local files up to this size are told apart by their whole content, larger ones by size and time."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """One file: its path in its file system, its URI, size in bytes and time of change."""
+
+    uri: str
+    size: int
+    modified: datetime | None
+
+
+def open_filesystem(uri: str) -> tuple[Any, str]:
+    """The file system of a URI or local path, and the path inside it."""
+    if "://" in uri:
+        filesystem, path = fs.FileSystem.from_uri(uri)
+        return filesystem, path
+    return fs.LocalFileSystem(), str(Path(uri).expanduser().absolute())
+
+
+def join(root: str, *parts: str) -> str:
+    """`root/part/part`, for paths and URIs alike."""
+    return "/".join([root.rstrip("/") or "/", *(part.strip("/") for part in parts)])
+
+
+def find(root: str, pattern: str) -> Iterator[tuple[str, StoredFile]]:
+    """Files below `root` that a pattern names, as (path relative to root, file), in order of their names.
+
+    `*` and `?` stay inside one folder, `**` crosses folders, and a pattern that names a folder means all files
+    below it. Names that begin with a dot or an underscore are not data.
+    """
+    fixed = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
+    folder = fixed.rstrip("/") if fixed == pattern else fixed.rpartition("/")[0]
+    filesystem, base = open_filesystem(root)
+    start = f"{base}/{folder}".rstrip("/")
+    info = filesystem.get_file_info(start)
+    if info.type == fs.FileType.File:
+        found = [info]
+    elif info.type == fs.FileType.Directory:
+        found = filesystem.get_file_info(fs.FileSelector(start, recursive=True))
+    else:
+        found = []
+    accept = re.compile(glob_regex(pattern))
+    for entry in sorted(found, key=lambda entry: str(entry.path)):
+        relative = entry.path[len(base.rstrip("/")) + 1 :]
+        hidden = any(part.startswith((".", "_")) for part in relative.split("/"))
+        if entry.type == fs.FileType.File and not hidden and accept.fullmatch(relative):
+            yield relative, StoredFile(join(root, relative), int(entry.size), entry.mtime)
+
+
+def glob_regex(pattern: str) -> str:
+    """A glob as a regular expression over relative paths."""
+    out = ""
+    for token in re.findall(r"\*\*/|\*\*|\*|\?|\[[^\]]*\]|[^*?\[]+|\[", pattern.strip("/")):
+        out += {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}.get(
+            token, token if token.startswith("[") and len(token) > 2 else re.escape(token)
+        )
+    return out + r"(?:/.*)?"
+
+
+def content_id(file: StoredFile) -> str:
+    """What tells one version of a file from another, as 16 hexadecimal digits.
+
+    A small local file is hashed whole, so a copy or a fresh clone has the same id. For large and remote files size
+    and time of change have to do: reading a terabyte to find that nothing changed would cost as much as ingest.
+    """
+    filesystem, path = open_filesystem(file.uri)
+    if isinstance(filesystem, fs.LocalFileSystem) and file.size <= WHOLE_HASH_BYTES:
+        return xxhash.xxh3_64_hexdigest(Path(path).read_bytes())
+    changed = (file.modified or datetime.fromtimestamp(0, UTC)).isoformat()
+    return xxhash.xxh3_64_hexdigest(f"{file.size} {changed}")
+
+
+def exists(uri: str) -> bool:
+    """Whether a file or a folder stands there."""
+    filesystem, path = open_filesystem(uri)
+    return bool(filesystem.get_file_info(path).type != fs.FileType.NotFound)
+
+
+def read_bytes(uri: str) -> bytes:
+    """A whole small file."""
+    filesystem, path = open_filesystem(uri)
+    with filesystem.open_input_stream(path) as stream:
+        return bytes(stream.read())
+
+
+def write_bytes(uri: str, content: bytes) -> None:
+    """Write a small file at once: a reader sees the old one, the new one or none, never a part."""
+    filesystem, path = open_filesystem(uri)
+    if isinstance(filesystem, fs.LocalFileSystem):
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{target.name}.partial")
+        partial.write_bytes(content)
+        partial.replace(target)
+    else:  # an object store shows an object only when it is complete
+        with filesystem.open_output_stream(path) as stream:
+            stream.write(content)
+
+
+def delete_folder(uri: str) -> None:
+    """Remove a folder and all below it; nothing where there is none."""
+    filesystem, path = open_filesystem(uri)
+    if filesystem.get_file_info(path).type == fs.FileType.Directory:
+        filesystem.delete_dir(path)
