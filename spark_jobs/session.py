@@ -89,6 +89,8 @@ class SessionConfig:
     """Where Spark's own log goes; None: a temporary file that is quoted when the start fails."""
     ui: bool = False
     """Serve Spark's web pages on 127.0.0.1 while the session runs."""
+    short_job: bool = False
+    """Let Java compile lightly: a job on some MB takes half the CPU, one on gigabytes takes more."""
 
     def __post_init__(self) -> None:
         """Refuses what Spark would refuse later and at length."""
@@ -166,11 +168,14 @@ def _of_this_start(config: SessionConfig, scratch: Path, jars: list[Path]) -> di
     """The settings that the options and this machine decide."""
     cores = config.cores or min(len(os.sched_getaffinity(0)), MAX_DEFAULT_CORES)
     quiet = Path(__file__).parent / "data" / "log4j2.properties"
+    java_options = [f"-Dlog4j2.configurationFile={quiet.as_uri()}"]
+    if config.short_job:
+        java_options += ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
     return {
         "spark.app.name": config.app_name,
         "spark.master": f"local[{cores}]",
         "spark.driver.memory": config.driver_memory or os.environ.get("SPARK_DRIVER_MEMORY", "3g"),
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={quiet.as_uri()}",
+        "spark.driver.extraJavaOptions": " ".join(java_options),
         # Two plain files: `spark.jars.packages` lists what it finds, and slows every Python task besides.
         "spark.jars": ",".join(map(str, jars)),
         "spark.local.dir": str(scratch),

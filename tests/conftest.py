@@ -17,7 +17,10 @@ Layout = Callable[["DataFrame"], "DataFrame"]
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["SparkSession"]:
     """Real Spark with Delta, started at its first use: two cores, four partitions an exchange."""
     scratch = tmp_path_factory.mktemp("spark")
-    session = get_session(SessionConfig(app_name="tests", cores=2, shuffle_partitions=4, scratch=scratch))
+    config = SessionConfig(
+        app_name="tests", cores=2, shuffle_partitions=4, driver_memory="2g", scratch=scratch, short_job=True
+    )
+    session = get_session(config)
     yield session
     session.stop()
 
