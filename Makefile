@@ -1,0 +1,50 @@
+# `make` lists what there is to make. Everything runs in .venv, which the first target that needs it creates.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+BIN := .venv/bin
+WAREHOUSE := out/demo
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/with-spark  ## build a small release from the raw files in data/demo and show what is in it
+	@$(BIN)/corpus build conf/recipes/demo.yaml --warehouse $(WAREHOUSE)
+	@$(BIN)/corpus stats $(WAREHOUSE)
+
+test: lint  ## lint, then every test under ten seconds
+	@$(BIN)/pytest -q
+
+test-all: lint  ## lint, then every test
+	@$(BIN)/pytest -q -m "slow or not slow"
+
+lint: .venv/with-spark,dev  ## format, style, types and the direction of imports
+	@$(BIN)/ruff format --check --quiet || { echo 'not formatted; run: $(BIN)/ruff format' >&2; exit 1; }
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports > .venv/imports.log || { cat .venv/imports.log; exit 1; }
+
+bench: .venv/with-spark,dev  ## measure the corpus job against its floors (needs a folder of text, see bench/)
+	@$(BIN)/python -m bench.corpus
+
+package: .venv/with-spark,dev  ## build the wheel that a cluster installs, into dist/
+	@$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	@ls -1 dist/*.whl
+
+clean:  ## remove all that make made, .venv included
+	@rm -rf .venv out dist build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+# The name after "with-" is the list of extras. A pyspark of 450 MB arrives as source and is built once.
+.venv/with-%: pyproject.toml constraints.txt
+	@python=$$(for name in python3.11 python3.12 python3.13 python3 python; do \
+	  $$name -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	    2> /dev/null && { echo $$name; break; }; done); \
+	if [ -z "$$python" ]; then \
+	  echo 'make: no Python 3.11, 3.12 or 3.13 (with venv) on the PATH; install one of them' >&2; exit 1; fi; \
+	echo "installing into .venv with $$($$python --version) (once, ~2 minutes)" >&2; \
+	$$python -m venv .venv && \
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
+	@touch $(if $(findstring dev,$*),.venv/with-spark) $@
+
+.PHONY: help demo test test-all lint bench package clean
+.PRECIOUS: .venv/with-%

@@ -1,0 +1,30 @@
+"""Both commands answer --help at once: what costs seconds to import is imported by the command that needs it."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+HEAVY = {"pyspark", "torch", "pandas", "transformers", "deltalake", "py3langid"}
+COMMANDS = ["spark_jobs.cli", "trainer.cli"]
+
+
+@pytest.mark.parametrize("module", COMMANDS)
+def test_importing_a_command_loads_nothing_heavy(module):
+    code = f"import sys, {module}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert module in loaded.split()
+    assert {name.partition(".")[0] for name in loaded.split()} & HEAVY == set()
+
+
+@pytest.mark.parametrize("module", COMMANDS)
+def test_help_answers_within_a_second(module):
+    command = [sys.executable, "-m", module, "--help"]
+    seconds = []
+    for _ in range(3):  # the best of three: the first one compiles, and other work may run beside
+        start = time.perf_counter()
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        seconds.append(time.perf_counter() - start)
+    assert said.startswith("usage: ")
+    assert min(seconds) < 1
