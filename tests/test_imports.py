@@ -1,4 +1,4 @@
-"""Both commands answer --help at once: what costs seconds to import is imported by the command that needs it."""
+"""Both commands answer --help at once: what costs seconds to import waits for the command that needs it."""
 
 import subprocess
 import sys
