@@ -128,8 +128,12 @@ class Meter(threading.Thread):
             kind = self._seen.living[pid] = "jvm" if name.endswith("(java") else "worker"
             fields = rest.split()
             # After the name: 11 and 12 are user and system ticks, 19 the start time, 21 resident pages.
-            self._seen.cpu[pid, fields[19]] = kind, (int(fields[11]) + int(fields[12])) / _TICKS
-            resident[kind] += int(fields[21]) * _PAGE
+            key = pid, fields[19]
+            if (
+                key in self._seen.cpu
+            ):  # else it may be a fork of Java before its exec, with all of Java's pages
+                resident[kind] += int(fields[21]) * _PAGE
+            self._seen.cpu[key] = kind, (int(fields[11]) + int(fields[12])) / _TICKS
         return resident if with_memory else {}
 
 
