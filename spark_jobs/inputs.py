@@ -1,0 +1,97 @@
+"""The input files of a recipe: which there are, their language, and which version of each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import xxhash
+
+import normalizers
+from spark_jobs import storage
+from spark_jobs.errors import ConfigError
+from spark_jobs.recipe import Recipe, SourceConfig
+
+_ROMANISED = ("latn", "rom", "translit")
+"""mC4 has c4-hi-Latn, CC-100 has hi_rom: the language in another script, which no Hindi model should read as Hindi."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """One file of one source."""
+
+    source: str
+    source_index: int
+    """The place of the source in the recipe: its priority when texts are equal."""
+    origin: str
+    """Its path relative to the recipe's root."""
+    uri: str
+    size: int
+    lang: str | None
+    """Its language; None where a column tells."""
+    snapshot: str
+    """Hash of its content and of how it is read, 16 hexadecimal digits: what is ingested once is never read again."""
+
+
+def resolve_inputs(recipe: Recipe, reading: str) -> list[InputFile]:
+    """The files of all sources in order of source priority and origin; `reading` identifies how they will be read.
+
+    Raises ConfigError where a path matches nothing or the language of a file cannot be told.
+    """
+    found: list[InputFile] = []
+    for index, source in enumerate(recipe.sources):
+        files = list(storage.find(recipe.root, source.path))
+        if not files:
+            raise ConfigError(
+                f"sources.{source.name}.path",
+                source.path,
+                accepted="a glob or folder that holds at least one file",
+                where=storage.join(recipe.root, source.path),
+            )
+        with ThreadPoolExecutor(8) as pool:
+            contents = list(pool.map(lambda item: storage.content_id(item[1]), files))
+        for (origin, file), content in zip(files, contents, strict=True):
+            lang, known = file_language(source, origin)
+            if known and (lang is None or not recipe.languages or lang in recipe.languages):
+                identity = f"{reading}|{source}|{origin}|{content}"
+                snapshot = xxhash.xxh3_64_hexdigest(identity)
+                found.append(InputFile(source.name, index, origin, file.uri, file.size, lang, snapshot))
+    if not found:
+        raise ConfigError("languages", list(recipe.languages), accepted="a language that the sources have")
+    return found
+
+
+def file_language(source: SourceConfig, origin: str) -> tuple[str | None, bool]:
+    """The language of a file, and whether it is one we know; (None, True) where a column tells.
+
+    The file's name is read first, then its folders from the innermost out: `en.txt.xz`, `c4-en.tfrecord-00001.json.gz`,
+    `enwiki-20191120-pages-articles.xml.bz2`, `xml/en/1994/300000/4000000.xml`.
+    """
+    if source.lang_column is not None:
+        return None, True
+    if source.lang is not None:
+        return source.lang, True
+    for part in reversed(origin.split("/")):
+        tokens = re.split(r"[._-]", part.lower())
+        for token, following in zip(tokens, [*tokens[1:], ""], strict=True):
+            code = token.removesuffix("wiki") if re.fullmatch(r"[a-z]{2,3}wiki", token) else token
+            if code in normalizers.languages():
+                return code, following not in _ROMANISED
+            if re.fullmatch(r"[a-z]{2,3}wiki", token) or _is_language_file(tokens, token):
+                return code, False
+    raise ConfigError(
+        f"sources.{source.name}.lang",
+        None,
+        accepted=f"one of {', '.join(normalizers.languages())}, as the path does not tell",
+        where=origin,
+        do=f"add `lang: xx` or `lang_column: name` to the source {source.name!r}",
+    )
+
+
+def _is_language_file(tokens: Sequence[str], token: str) -> bool:
+    """Whether a name such as `ru.txt.xz` or `c4-ru.tfrecord` names a language we do not know."""
+    place = tokens.index(token)
+    leads = place == 0 or tokens[place - 1] == "c4"
+    return leads and len(tokens) > 1 and bool(re.fullmatch(r"[a-z]{2,3}", token)) and token != "c4"

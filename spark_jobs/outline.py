@@ -1,0 +1,78 @@
+"""What `corpus plan` prints: input bytes by source and language, and what would run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as Grid
+
+from spark_jobs.plan import Plan
+from spark_jobs.report import Figures
+
+STORED_MB_PER_CORE_HOUR = 20_000
+"""Compressed input a core gets through in an hour, all steps: 5 to 8 MB a CPU second (bench/corpus.py)."""
+
+
+def outline(plan: Plan) -> Figures:
+    """The plan as plain values."""
+    sizes: Counter[tuple[str, str]] = Counter()
+    files: Counter[tuple[str, str]] = Counter()
+    for file in plan.files:
+        key = (file.source, file.lang or "by column")
+        sizes[key] += file.size
+        files[key] += 1
+    new = sum(file.size for file in plan.missing)
+    everything = sum(sizes.values())
+    return {
+        "release": plan.recipe.release,
+        "warehouse": plan.warehouse,
+        "run_id": plan.run_id,
+        "inputs": [
+            {"source": source, "lang": lang, "files": files[source, lang], "bytes": size}
+            for (source, lang), size in sorted(sizes.items())
+        ],
+        "bytes": everything,
+        "held_out_id": plan.held_out.id if plan.held_out else None,
+        "steps": _steps(plan, new),
+        "core_hours": round((0 if plan.published else everything) / 1e6 / STORED_MB_PER_CORE_HOUR, 4),
+    }
+
+
+def _steps(plan: Plan, new: int) -> list[dict[str, Any]]:
+    n = len(plan.missing)
+    read = f"read {n:,} files, {new / 1e6:,.1f} MB" if n else "all files are ingested"
+    steps = [{"step": "ingest", "does": read, "run": bool(n)}]
+    todo = plan.published is None
+    does = {
+        "filter": "rules on scores" + (f", {len(plan.recipe.filters.languages)} languages of their own"
+                                       if plan.recipe.filters.languages else ""),
+        "decontaminate": f"held out: {plan.recipe.decontaminate.held_out or 'nothing'}",
+        "deduplicate": "exact, across sources" if plan.recipe.deduplicate.exact else "off",
+        "resample": f"alpha {plan.recipe.resample.alpha} by {plan.recipe.resample.unit}, "
+        f"budget {plan.recipe.resample.budget}",
+        "forms": f"{plan.recipe.forms.spoken:.0%} spoken",
+        "pack": f"up to {plan.recipe.pack.words} words",
+        "publish": "releases/" + plan.recipe.release,
+    }
+    return steps + [{"step": step, "does": text, "run": todo} for step, text in does.items()]
+
+
+def print_outline(figures: Figures, console: Console) -> None:
+    """The plan in words."""
+    console.print(f"release [bold]{figures['release']}[/] in {figures['warehouse']}, run {figures['run_id']}")
+    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column, justify in (("source", "left"), ("language", "left"), ("files", "right"), ("MB stored", "right")):
+        grid.add_column(column, justify=justify)  # type: ignore[arg-type]  # a Literal, from a tuple of strings
+    for row in figures["inputs"]:
+        grid.add_row(row["source"], row["lang"], f"{row['files']:,}", f"{row['bytes'] / 1e6:,.2f}")
+    grid.add_row("all", "", f"{sum(r['files'] for r in figures['inputs']):,}", f"{figures['bytes'] / 1e6:,.2f}")
+    console.print(grid)
+    for step in figures["steps"]:
+        console.print(f"  {'will run' if step['run'] else 'done    '}  {step['step']:<14} {step['does']}")
+    if any(step["run"] for step in figures["steps"]):
+        console.print(f"about {figures['core_hours']:.2f} core hours; nothing was written")
+    else:
+        console.print("nothing to do; nothing was written")

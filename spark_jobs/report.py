@@ -1,0 +1,259 @@
+"""The report of a release and the status of a warehouse, read from their tables without Spark."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from rich import box
+from rich.console import Console
+from rich.table import Table as Grid
+
+from schemas.ledger import LEDGER
+from schemas.quarantine import QUARANTINE
+from schemas.sequences import FORMS
+from schemas.statistics import STATISTICS
+from spark_jobs import warehouse
+from spark_jobs.errors import ConfigError
+from spark_jobs.manifest import Manifest, read_manifest, releases
+
+Figures = dict[str, Any]
+
+
+def release_figures(path: str, name: str) -> Figures:
+    """All figures of one published release as plain values, the content of `corpus stats --json`."""
+    manifest = read_manifest(path, name)
+    if manifest is None:
+        known = ", ".join(releases(path)) or "none is published"
+        raise ConfigError("--release", name, accepted=f"a published release ({known})", where=path)
+    rows = warehouse.read_table(path, STATISTICS, filters=[("release", "=", name)]).to_pylist()
+    cells: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        cells[row["stage"], row["metric"]].append(row)
+    langs = sorted({row["lang"] for row in rows if row["lang"]})
+    sources = [source["name"] for source in manifest.recipe["sources"]]
+    table = manifest.tables["stage1"]
+    return {
+        "release": name,
+        "created": manifest.created,
+        "software": manifest.software,
+        "recipe_sha256": manifest.recipe_sha256,
+        "seed": manifest.recipe["seed"],
+        "stage1": {k: getattr(table, k) for k in ("rows", "bytes", "files", "buckets", "version", "fingerprint")},
+        "ingest": _ingest_figures(path, manifest),
+        "dropped": _dropped(cells),
+        "sources": {s: _side(cells, "source", s) for s in sources},
+        "languages": {lang: _side(cells, "lang", lang) | _language(cells, lang) for lang in langs},
+        "spoken": {k: _one(cells, f"spoken_share_{k}", lang="") for k in ("asked", "realised", "deviation")},
+        "packs": _pack_figures(cells, manifest),
+        "seconds": {r["bucket"]: r["value"] for r in cells["stage1", "seconds"]},
+    }
+
+
+def _sum(rows: list[dict[str, Any]], **where: str) -> float:
+    return sum(r["value"] for r in rows if all(r[key] == value for key, value in where.items()))
+
+
+def _one(cells: dict[tuple[str, str], list[dict[str, Any]]], metric: str, *, lang: str) -> float:
+    return _sum(cells["stage1", metric], lang=lang)
+
+
+def _side(cells: dict[tuple[str, str], list[dict[str, Any]]], side: str, value: str) -> Figures:
+    """Documents in, out and their words, for one language or one source."""
+    documents, words = cells["documents", "rows"], cells["documents", "words"]
+    return {
+        "documents": int(_sum(documents, **{side: value})),
+        "words": int(_sum(words, **{side: value})),
+        "kept_documents": int(_sum(documents, **{side: value}, bucket="kept")),
+        "kept_words": int(_sum(words, **{side: value}, bucket="kept")),
+        "copies": int(_sum(cells["stage1", "copies"], **{side: value})),
+        "packs": int(_sum(cells["stage1", "rows"], **{side: value})),
+        "packed_words": int(_sum(cells["stage1", "words"], **{side: value})),
+    }
+
+
+def _language(cells: dict[tuple[str, str], list[dict[str, Any]]], lang: str) -> Figures:
+    shares = ("share_natural", "share_asked", "share_realised", "spoken_share_realised", "spoken_share_deviation")
+    return {name: _one(cells, name, lang=lang) for name in shares}
+
+
+def _dropped(cells: dict[tuple[str, str], list[dict[str, Any]]]) -> Figures:
+    documents, words = cells["documents", "rows"], cells["documents", "words"]
+    reasons = sorted({row["bucket"] for row in documents} - {"kept"})
+    return {
+        r: {"documents": int(_sum(documents, bucket=r)), "words": int(_sum(words, bucket=r))} for r in reasons
+    }
+
+
+def _pack_figures(cells: dict[tuple[str, str], list[dict[str, Any]]], manifest: Manifest) -> Figures:
+    rows, words = _sum(cells["stage1", "rows"]), _sum(cells["stage1", "words"])
+    limit = manifest.recipe["pack"]["words"]
+    histogram = {int(r["bucket"]): int(r["value"]) for r in cells["stage1", "pack_words_histogram"]}
+    return {
+        "rows": int(rows),
+        "words": int(words),
+        "words_before_forms": int(_sum(cells["stage1", "source_words"])),
+        "mean_words": words / rows if rows else 0.0,
+        "fill": words / (rows * limit) if rows else 0.0,
+        "limit": limit,
+        "histogram": dict(sorted(histogram.items())),
+    }
+
+
+def _ingest_figures(path: str, manifest: Manifest) -> Figures:
+    snapshots = pa.array([entry["snapshot"] for entry in manifest.inputs if entry["source"]], pa.string())
+    ledger = warehouse.read_table(path, LEDGER, filters=[("step", "=", "ingest")])
+    ledger = ledger.filter(pc.is_in(ledger["run_id"], value_set=snapshots))
+    by_source: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in ledger.select(["source", "reason", "rows"]).to_pylist():
+        by_source[row["source"]][row["reason"]] += row["rows"]
+    stored: Counter[str] = Counter()
+    files: Counter[str] = Counter()
+    for entry in manifest.inputs:
+        if entry["source"]:
+            stored[entry["source"]] += entry["bytes"]
+            files[entry["source"]] += 1
+    return {
+        source: {"files": files[source], "bytes": stored[source], "records": dict(by_source[source])} for source in files
+    }
+
+
+def print_release(figures: Figures, console: Console) -> None:
+    """The report that ends a build."""
+    stage1, packs = figures["stage1"], figures["packs"]
+    console.print(
+        f"\n[bold]release {figures['release']}[/]  {figures['created']}  seed {figures['seed']}\n"
+        f"stage1: {stage1['rows']:,} packs, {packs['words']:,} words, {stage1['bytes'] / 1e6:,.1f} MB "
+        f"in {stage1['files']} files, {stage1['buckets']} buckets\nfingerprint {stage1['fingerprint']}\n"
+    )
+    console.print(_sources_grid(figures))
+    console.print(_dropped_grid(figures))
+    console.print(_languages_grid(figures))
+    spoken = figures["spoken"]
+    console.print(
+        f"spoken form: asked {spoken['asked']:.1%} of words, realised {spoken['realised']:.2%} "
+        f"(standard deviation {spoken['deviation']:.2%}); it made {packs['words_before_forms']:,} words "
+        f"{packs['words']:,}\npacks: {packs['mean_words']:.0f} words on average, {packs['fill']:.1%} of "
+        f"{packs['limit']}; at least {_fullest(packs):,} hold over {packs['limit'] - 100} words"
+    )
+    console.print("time: " + ", ".join(f"{name} {s:.1f} s" for name, s in figures["seconds"].items()))
+
+
+def _fullest(packs: Figures) -> int:
+    return sum(n for lower, n in packs["histogram"].items() if lower >= packs["limit"] - 100)
+
+
+def _grid(title: str, *columns: str) -> Grid:
+    grid = Grid(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    grid.add_column(columns[0])
+    for column in columns[1:]:
+        grid.add_column(column, justify="right")
+    return grid
+
+
+def _sources_grid(figures: Figures) -> Grid:
+    grid = _grid("read", "source", "files", "MB stored", "documents", "words", "damaged", "kept", "copies")
+    for name, side in figures["sources"].items():
+        seen = figures["ingest"].get(name, {"files": 0, "bytes": 0, "records": {}})
+        damaged = sum(n for reason, n in seen["records"].items() if reason not in ("kept", "other_language"))
+        counts = (side["documents"], side["words"], damaged, side["kept_documents"], side["copies"])
+        grid.add_row(name, f"{seen['files']:,}", f"{seen['bytes'] / 1e6:,.1f}", *(f"{n:,}" for n in counts))
+    return grid
+
+
+def _dropped_grid(figures: Figures) -> Grid:
+    grid = _grid("left out", "reason", "documents", "words")
+    for reason, count in figures["dropped"].items():
+        grid.add_row(reason, f"{count['documents']:,}", f"{count['words']:,}")
+    for source in figures["ingest"].values():
+        for reason, n in source["records"].items():
+            if reason not in ("kept",):
+                grid.add_row(f"{reason} (quarantine)" if reason != "other_language" else reason, f"{n:,}", "")
+    return grid
+
+
+def _languages_grid(figures: Figures) -> Grid:
+    grid = _grid(
+        "languages", "", "documents", "kept", "natural", "asked", "realised", "copies", "packs", "words", "spoken"
+    )
+    for lang, side in figures["languages"].items():
+        shares = (f"{side[f'share_{kind}']:.2%}" for kind in ("natural", "asked", "realised"))
+        counts = (f"{side[key]:,}" for key in ("copies", "packs", "packed_words"))
+        spoken = f"{side['spoken_share_realised']:.1%} ± {3 * side['spoken_share_deviation']:.1%}"
+        grid.add_row(lang, f"{side['documents']:,}", f"{side['kept_documents']:,}", *shares, *counts, spoken)
+    return grid
+
+
+def warehouse_figures(path: str) -> Figures:
+    """Steps, rows, time, versions and quarantine of a warehouse, the content of `corpus status --json`."""
+    steps: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
+    facts: dict[tuple[str, str, str], Figures] = {}
+    seen: set[tuple[str, ...]] = set()
+    for row in warehouse.read_table(path, LEDGER).to_pylist():
+        key = (row["release"], row["step"], row["run_id"] if row["step"] != "ingest" else "")
+        group = (*key, row["run_id"], row["lang"], row["source"])
+        if group not in seen:
+            seen.add(group)
+            steps[key].update(rows_in=row["rows_in"], rows_out=row["rows_out"])
+        steps[key]["words_out"] += row["words"] if row["reason"] == "kept" else 0
+        if key not in facts or facts[key]["finished"] < row["finished"].isoformat():
+            facts[key] = {
+                "seconds": row["seconds"],
+                "finished": row["finished"].isoformat(),
+                "version": row["version"],
+            }
+    quarantine = warehouse.read_table(path, QUARANTINE).select(["source", "origin", "reason", "ordinal", "detail"])
+    damaged: dict[tuple[str, str], Figures] = {}
+    for row in quarantine.to_pylist():
+        entry = damaged.setdefault(
+            (row["source"], row["reason"]),
+            {"records": 0, "first": f"{row['origin']} at {row['ordinal']}", "detail": row["detail"]},
+        )
+        entry["records"] += 1
+    order = ["ingest", "filter", "decontaminate", "deduplicate", "resample", "pack"]
+    return {
+        "releases": {name: _release_line(path, name) for name in releases(path)},
+        "steps": [
+            {"release": release, "step": step, "run": run, **steps[release, step, run], **facts[release, step, run]}
+            for release, step, run in sorted(steps, key=lambda k: (k[0], facts[k]["finished"], order.index(k[1])))
+        ],
+        "quarantine": [
+            {"source": source, "reason": reason, **entry} for (source, reason), entry in sorted(damaged.items())
+        ],
+    }
+
+
+def _release_line(path: str, name: str) -> Figures:
+    manifest = read_manifest(path, name)
+    assert manifest is not None  # releases() lists what has one
+    table = manifest.tables["stage1"]
+    return {
+        "created": manifest.created,
+        "rows": table.rows,
+        "words": sum(table.words[lang][form] for lang in table.words for form in FORMS),
+        "bytes": table.bytes,
+        "version": table.version,
+        "fingerprint": table.fingerprint,
+    }
+
+
+def print_warehouse(figures: Figures, console: Console) -> None:
+    """The answer of `corpus status`."""
+    grid = _grid("releases", "name", "created", "packs", "words", "MB", "fingerprint")
+    for name, r in figures["releases"].items():
+        size = f"{r['bytes'] / 1e6:,.1f}"
+        grid.add_row(name, r["created"], f"{r['rows']:,}", f"{r['words']:,}", size, r["fingerprint"])
+    console.print(grid if figures["releases"] else "no release is published here")
+    steps = _grid("steps", "release", "step", "rows in", "rows out", "words", "s", "finished", "version")
+    for row in figures["steps"]:
+        counts = (f"{row[key]:,}" for key in ("rows_in", "rows_out", "words_out"))
+        steps.add_row(
+            row["release"] or "(all)", row["step"], *counts, f"{row['seconds']:.1f}", row["finished"][:19], row["version"]
+        )
+    console.print(steps)
+    damaged = _grid("quarantine", "source", "reason", "records", "first", "detail")
+    for row in figures["quarantine"]:
+        damaged.add_row(row["source"], row["reason"], f"{row['records']:,}", row["first"], row["detail"])
+    console.print(damaged if figures["quarantine"] else "quarantine: empty")

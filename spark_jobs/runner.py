@@ -1,0 +1,259 @@
+"""The build: ingest, decide, assemble, publish; each committed once, so that it can be killed anywhere and run again.
+
+Three passes instead of a table a step (measured: 35 CPU seconds against 67 for 448 MB): the text is read from the
+raw files once, decisions come from small columns, and the text crosses the network once on its way into packs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.compute as pc
+
+from schemas.documents import DOCUMENTS
+from schemas.ledger import LEDGER
+from schemas.quarantine import QUARANTINE
+from schemas.sequences import SEQUENCES
+from schemas.statistics import STATISTICS
+from schemas.verdicts import VERDICTS
+from schemas.version import VERSION
+from spark_jobs import decide, deduplicate, storage, warehouse
+from spark_jobs.assemble import Assembly, assemble
+from spark_jobs.config import plain
+from spark_jobs.errors import CorpusError
+from spark_jobs.figures import PackCount, count_packs, packs_ledger, statistics_rows, words_by_form
+from spark_jobs.ingest import Ingest, read_documents, staged_rejections
+from spark_jobs.manifest import Manifest, TableEntry, release_folder, write_manifest
+from spark_jobs.plan import Plan
+from spark_jobs.progress import Progress
+from spark_jobs.publish import Written, write_once
+from spark_jobs.quarantine import check_damage, ingest_ledger
+from spark_jobs.readers import ReaderOptions
+from spark_jobs.resample import factors, resample
+from spark_jobs.shuffle import n_partitions, to_buckets
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+BYTES_A_WORD = 6
+
+
+@dataclass(slots=True)
+class Build:
+    """One build on its way: the plan, the session, and the seconds of each pass."""
+
+    plan: Plan
+    spark: SparkSession
+    progress: Progress
+    partitions: int | None = None
+    """Tasks and files of the last pass; without it from the cores. Changes nothing but the number of files."""
+
+    def __post_init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def run(self) -> Manifest:
+        """Do what is not done, and publish."""
+        if self.plan.missing:
+            self._timed("ingest", self._ingest)
+        check_damage(self.plan)
+        if self.plan.published is not None:
+            return self.plan.published
+        return self._release()
+
+    def _timed(self, name: str, work: Callable[[], Any]) -> Any:
+        began = time.monotonic()
+        with self.progress.running(name, self.spark):
+            result = work()
+        self.seconds[name] = time.monotonic() - began
+        return result
+
+    # ---- raw files -> documents, quarantine
+
+    def _ingest(self) -> None:
+        plan, began = self.plan, time.monotonic()
+        path = warehouse.table_path(plan.warehouse, DOCUMENTS)
+        warehouse.create(self.spark, path, DOCUMENTS)
+        snapshots = [file.snapshot for file in plan.missing]
+        # A commit holds whole files, so what a killed run committed is complete; only its ledger lines are missing.
+        committed = self._documents_by_file(path, snapshots)
+        to_read = [file for file in plan.missing if file.snapshot not in {key[0] for key in committed}]
+        staging = storage.join(plan.warehouse, "_staging")
+        if to_read:
+            run = "ingest/" + _short_hash([file.snapshot for file in to_read])
+            rows = read_documents(self.spark, to_read, self._ingest_config(staging), self._cores())
+            warehouse.append(rows, path, run, {"run": run, "software": VERSION, "files": len(to_read)})
+            committed = self._documents_by_file(path, snapshots)
+        rejected = staged_rejections(staging)
+        rejected = rejected.filter(pc.is_in(rejected["snapshot"], value_set=_strings(snapshots)))
+        run = "quarantine/" + _short_hash(snapshots)
+        damaged = rejected.filter(pc.not_equal(rejected["reason"], "other_language"))
+        warehouse.append_rows(self.spark, plan.warehouse, QUARANTINE, damaged.select(QUARANTINE.columns), run)
+        lines = ingest_ledger(plan.missing, committed, rejected)
+        self._write_ledger(lines, "", "ledger/" + _short_hash(snapshots), time.monotonic() - began)
+        storage.delete_folder(staging)
+
+    def _ingest_config(self, staging: str) -> Ingest:
+        sources = self.plan.recipe.sources
+        options = {s.name: ReaderOptions(text_column=s.text_column, lang_column=s.lang_column) for s in sources}
+        formats = {s.name: s.format for s in sources}
+        language = self.plan.recipe.filters.check_language
+        return Ingest(options, dict(formats), staging, self.plan.held_out, language)
+
+    def _documents_by_file(self, path: str, snapshots: list[str]) -> dict[tuple[str, str], decide.Count]:
+        """(snapshot, language) -> documents, of these files."""
+        import pyspark.sql.functions as F
+
+        wanted = self.spark.createDataFrame([(s,) for s in snapshots], "snapshot STRING")
+        documents = self.spark.read.format("delta").load(path).join(F.broadcast(wanted), "snapshot", "left_semi")
+        sizes = (F.count("*").alias("rows"), F.sum("n_words").alias("words"))
+        rows = documents.groupBy("snapshot", "lang").agg(*sizes).collect()
+        return {(r.snapshot, r.lang): decide.Count(r.rows, r.words) for r in rows}
+
+    # ---- documents -> stage1
+
+    def _release(self) -> Manifest:
+        plan, recipe = self.plan, self.plan.recipe
+        began = time.monotonic()
+        documents, documents_version = self._documents()
+        duplicates = self._duplicates(documents)
+        decided = decide.with_duplicates(documents, duplicates)
+        decision = self._timed("decide", lambda: decide.count_reasons(decided))
+        self._check_documents(decision)
+        self._timed("verdicts", lambda: self._write_verdicts(decided))
+        copy_factors = factors(decision.sizes(recipe.resample.unit), recipe.resample)
+        kept = decided.where("reason IS NULL")
+        copies = self._timed(
+            "resample",
+            lambda: decide.count_copies(kept, copy_factors, recipe.seed, recipe.forms.part_words),
+        )
+        if not copies:
+            raise CorpusError(
+                f"release {recipe.release!r} would be empty: no document is left",
+                why="; ".join(sorted({f"{r}: {n.rows}" for (_, _, r), n in decision.by_reason.items() if r})),
+                do=f"look at the verdicts:  corpus sql {plan.warehouse} "
+                "\"SELECT reason, count(*) FROM verdicts GROUP BY reason\"",
+            )
+        words = sum(c.drawn.words for c in copies.values())
+        buckets = recipe.pack.n_buckets(words)
+        path = storage.join(release_folder(plan.warehouse, recipe.release), SEQUENCES.name)
+        written = self._timed("assemble", lambda: self._assemble(kept, copy_factors, buckets, words, path))
+        packs = self._timed("measure", lambda: count_packs(self.spark.read.format("delta").load(path)))
+        self._check_words(copies, packs)
+        lines = decide.ledger_groups(decision, copies) + packs_ledger(copies, packs)
+        self._write_ledger(lines, recipe.release, plan.run_id, time.monotonic() - began)
+        figures = statistics_rows(recipe, decision, copies, packs, self.seconds)
+        warehouse.append_rows(self.spark, plan.warehouse, STATISTICS, figures, f"statistics/{plan.run_id}")
+        return self._publish(written, buckets, packs, documents_version)
+
+    def _documents(self) -> tuple[DataFrame, int]:
+        """The documents of this build with `place` and `reason`, and the version of the table that is read."""
+        path = warehouse.table_path(self.plan.warehouse, DOCUMENTS)
+        row = self.spark.sql(f"DESCRIBE HISTORY delta.`{path}` LIMIT 1").first()
+        assert row is not None  # ingest made the table
+        pinned = self.spark.read.format("delta").option("versionAsOf", row.version).load(path)
+        placed = decide.with_places(self.spark, pinned, self.plan.files)
+        return decide.with_reason(placed, self.plan.recipe), int(row.version)
+
+    def _duplicates(self, documents: DataFrame) -> DataFrame | None:
+        if not self.plan.recipe.deduplicate.exact:
+            return None
+        # 24 bytes a repeated text; three passes use it.
+        return deduplicate.repeated(documents.where("reason IS NULL")).persist()
+
+    def _write_verdicts(self, decided: DataFrame) -> None:
+        import pyspark.sql.functions as F
+
+        path = warehouse.table_path(self.plan.warehouse, VERDICTS)
+        warehouse.create(self.spark, path, VERDICTS)
+        named = decided.where("reason IS NOT NULL").withColumn("release", F.lit(self.plan.recipe.release))
+        run = f"verdicts/{self.plan.run_id}"
+        warehouse.append(named.select(*VERDICTS.columns).coalesce(self._cores()), path, run, {"run": run})
+
+    def _assemble(
+        self, kept: DataFrame, copy_factors: Mapping[str, float], buckets: int, words: int, path: str
+    ) -> Written:
+        recipe = self.plan.recipe
+        partitions = self.partitions or n_partitions(buckets, words * BYTES_A_WORD, self._cores())
+        copies = resample(kept, copy_factors, recipe.seed)
+        shuffled = to_buckets(copies, buckets, partitions, recipe.seed)
+        names = tuple(source.name for source in recipe.sources)
+        packs = assemble(shuffled, Assembly(recipe.forms, recipe.pack, names, recipe.seed))
+        lineage = {"run": self.plan.run_id, "release": recipe.release, "software": VERSION, "recipe": recipe.sha256()}
+        return write_once(self.spark, packs, path, SEQUENCES, self.plan.run_id, lineage)
+
+    def _check_documents(self, decision: decide.Decision) -> None:
+        ledger = warehouse.read_table(self.plan.warehouse, LEDGER, filters=[("step", "=", "ingest")])
+        mine = ledger.filter(pc.is_in(ledger["run_id"], value_set=_strings([f.snapshot for f in self.plan.files])))
+        kept = mine.filter(pc.equal(mine["reason"], "kept"))
+        ingested = decide.Count(pc.sum(kept["rows"]).as_py() or 0, pc.sum(kept["words"]).as_py() or 0)
+        found = sum(decision.by_reason.values(), decide.Count())
+        if found != ingested:
+            raise CorpusError(
+                f"documents do not add up: {ingested} were ingested, {found} were read back",
+                where=warehouse.table_path(self.plan.warehouse, DOCUMENTS),
+                why="rows of the documents table were changed or removed by something else",
+                do="restore the table's version, or build in a new warehouse",
+            )
+
+    def _check_words(self, copies: Mapping[decide.Key, decide.Copies], packs: list[PackCount]) -> None:
+        """Guarantee 2: words of the document copies = words that the packs account for, language by language."""
+        for lang in sorted({lang for lang, _ in copies}):
+            drawn = sum(c.drawn.words for (of, _), c in copies.items() if of == lang)
+            packed = sum(p.source_words for p in packs if p.lang == lang)
+            if drawn != packed:
+                raise AssertionError(f"words of {lang} do not add up: {drawn:,} drawn, {packed:,} packed")
+        longest = max(p.longest for p in packs)
+        if longest > self.plan.recipe.pack.words:
+            raise AssertionError(f"a pack has {longest} words, the recipe allows {self.plan.recipe.pack.words}")
+
+    def _write_ledger(self, lines: list[dict[str, Any]], release: str, run: str, seconds: float) -> None:
+        finished = datetime.now(UTC)
+        common = {"release": release, "seconds": seconds, "finished": finished, "version": VERSION}
+        rows = [{"run_id": run} | line | common for line in lines]
+        warehouse.append_rows(self.spark, self.plan.warehouse, LEDGER, rows, f"ledger/{run}")
+
+    def _publish(self, written: Written, buckets: int, packs: list[PackCount], documents_version: int) -> Manifest:
+        plan = self.plan
+        entry = TableEntry(
+            path=SEQUENCES.name,
+            version=written.version,
+            rows=written.rows,
+            bytes=written.bytes,
+            files=written.files,
+            words=words_by_form(packs),
+            fingerprint=written.fingerprint,
+            buckets=buckets,
+        )
+        manifest = Manifest(
+            name=plan.recipe.release,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            run_id=plan.run_id,
+            software=VERSION,
+            recipe_sha256=plan.recipe.sha256(),
+            recipe=plain(plan.recipe),
+            tables={SEQUENCES.name: entry},
+            inputs=[{"source": f.source, "origin": f.origin, "snapshot": f.snapshot, "bytes": f.size} for f in plan.files]
+            + [{"source": "", "origin": DOCUMENTS.name, "snapshot": str(documents_version), "bytes": 0}],
+        )
+        write_manifest(plan.warehouse, manifest)
+        return manifest
+
+    def _cores(self) -> int:
+        return int(self.spark.sparkContext.defaultParallelism)
+
+
+def _strings(values: list[str]) -> Any:
+    import pyarrow as pa
+
+    return pa.array(values, pa.string())
+
+
+def _short_hash(values: list[str]) -> str:
+    import hashlib
+
+    return hashlib.sha256("\n".join(sorted(values)).encode()).hexdigest()[:32]
