@@ -177,8 +177,8 @@ class _Cutter:
 
     def _pass_if_long(self, data: bytes) -> None:
         lead = self._lead(data)
-        # Some bytes more than the limit: the last ones may belong to a border.
-        if len(data) - lead > self._limit + self._border.width:
+        # Some bytes more than the limit: the last ones may belong to a border. And enough to quote.
+        if len(data) - lead > max(self._limit, RAW_BYTES) + self._border.width:
             self._passing = True
             kept = data[len(data) - self._border.width + 1 :]
             self._long = TooLong(data[lead : lead + RAW_BYTES], len(data) - lead - len(kept))
@@ -222,7 +222,7 @@ class _Cutter:
             if begin - lead > self._limit:
                 if block[good:lead]:
                     yield block[good:lead]
-                yield TooLong(block[lead : lead + RAW_BYTES], begin - lead)
+                yield TooLong(block[lead : min(begin, lead + RAW_BYTES)], begin - lead)
                 good = end
             at = end
         if block[good:]:

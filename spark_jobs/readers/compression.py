@@ -1,7 +1,6 @@
 """How stored files are compressed: told by their magic, the extension helps only where there is none.
 
-gzip goes through ISA-L in pieces of 512 bytes: 670 MB/s of text against 340 of zlib, and no more than those
-512 bytes are lost before the place of a damage.
+gzip goes through ISA-L: 670 MB/s of text in pieces of 512 bytes, where zlib makes 340.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -159,11 +160,27 @@ def _member(stored: Stored, codec: Codec) -> Generator[bytes, None, Damage | Non
                 if plain:
                     yield plain
         except errors as error:
+            yield from _up_to_damage(stored, codec, start, at, len(piece))
             suspect = "checksum" in str(error)
             stored.move(at + len(piece) if suspect else at)
             return Damage("corrupt_archive", f"{codec.name}, byte {at:,}: {error}", 0, suspect=suspect)
     stored.move(stored.position - len(decoder.unused_data))
     return None
+
+
+def _up_to_damage(stored: Stored, codec: Codec, start: int, at: int, n_bytes: int) -> Iterator[bytes]:
+    """What the piece of `n_bytes` at `at` holds before it breaks: the member once more, and then byte by byte.
+
+    A decoder that fails keeps what it had decoded of the piece, which may be all of a small file.
+    """
+    decoder = codec.decoder()
+    stored.move(start)
+    while stored.position < at:
+        for _ in decoder.decoded(stored.take(min(codec.piece_bytes, at - stored.position))):
+            pass
+    with contextlib.suppress(*decode_errors(codec)):
+        while stored.position < at + n_bytes and not decoder.eof:
+            yield from decoder.decoded(stored.take(1))
 
 
 def _resumed(damage: Damage, stored: Stored, codec: Codec, start: int) -> Damage:
