@@ -1,11 +1,11 @@
 """Which documents are fit to train on: rules over the small columns, never over the text.
 
-A rule names a number of the document and a threshold. The first rule that a document fails, in the order of RULES,
-becomes its `reason`; its row stays, so that every drop can be explained and counted. The numbers are taken once
-(scores.py), so another threshold costs a look at a few bytes a document.
+A rule names a number of the document and a threshold. The first rule that a document fails, in the order of
+RULES, becomes its `reason`; its row stays, so that every drop can be explained and counted. The numbers are
+taken once (scores.py), so another threshold costs a look at a few bytes a document.
 
-A threshold comes from the recipe's `filters.languages.<lang>`, else from its `filters`, else from data/filters.toml
-for the language, else from there for all.
+A threshold comes from the recipe's `filters.languages.<lang>`, else from its `filters`, else from
+data/filters.toml for the language, else from there for all.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 DEFAULTS = Path(__file__).parent / "data" / "filters.toml"
 UNSCORED = "unscored_v1"
-"""The reason of a document without one of the numbers; the readers make none, so it shows that something is wrong."""
+"""The reason of a document that lacks one of the numbers. The readers make none: it shows a fault."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,7 +128,7 @@ class FilterConfig(Thresholds):
     def thresholds(self, lang: str) -> dict[str, float]:
         """Every threshold of a language, by the name of its field."""
         tables = _defaults()
-        found = dict(tables["default"]) | tables.get(lang, {})
+        found: dict[str, float] = {**tables["default"], **tables.get(lang, {})}
         for source in (self, self.languages.get(lang)):
             for name in found:
                 value = getattr(source, name, None)
@@ -140,12 +140,12 @@ class FilterConfig(Thresholds):
 def filter_documents(documents: DataFrame, config: FilterConfig) -> DataFrame:
     """Documents in, the same rows out with `reason`: why one is left out, null where it is kept.
 
-    Takes the columns lang, n_words, n_chars and scores; and `identified` with `check_language`, which is made from
-    text where it is missing. A reason that a row already has stays.
+    Takes the columns lang, n_words, n_chars and scores; with `check_language` also language_guess and
+    language_probability, made from text where they are missing. A reason that a row already has stays.
     """
     import pyspark.sql.functions as F
 
-    if config.check_language and "identified" not in documents.columns:
+    if config.check_language and "language_guess" not in documents.columns:
         documents = identify_language(documents)
     earlier = [F.col("reason")] if "reason" in documents.columns else []
     return documents.withColumn("reason", F.coalesce(*earlier, filter_reason(config)))
@@ -154,8 +154,8 @@ def filter_documents(documents: DataFrame, config: FilterConfig) -> DataFrame:
 def filter_reason(config: FilterConfig) -> Column:
     """The name of the first rule that a document fails, null where it keeps them all.
 
-    An expression over lang, n_words, n_chars and scores (and `identified` with `check_language`); a document that
-    lacks one of them gets UNSCORED and is not dropped in silence.
+    An expression over lang, n_words, n_chars and scores, with `check_language` also language_guess and
+    language_probability; a document that lacks one of them gets UNSCORED and is not passed over in silence.
     """
     import pyspark.sql.functions as F
 
@@ -168,15 +168,14 @@ def filter_reason(config: FilterConfig) -> Column:
         number = F.expr(rule.number).cast("float")
         failed.append(F.when(number < limit if rule.fails == "<" else number > limit, rule.name))
     if config.check_language:
-        unlike = (F.col("identified.lang") != F.col("lang")) | (
-            F.col("identified.probability") < config.min_language_probability
-        )
-        failed.append(F.when(unlike, LANGUAGE))
+        enough = F.lit(config.min_language_probability).cast("float")
+        other = F.col("language_guess") != F.col("lang")
+        failed.append(F.when(other | (F.col("language_probability") < enough), LANGUAGE))
     return F.coalesce(*failed)
 
 
 def identify_language(documents: DataFrame) -> DataFrame:
-    """Adds `identified`, struct<lang, probability>: which of the languages there are the text is most like."""
+    """Adds language_guess and language_probability: the likeliest of our languages."""
     import pyspark.sql.functions as F
     from pyspark.sql.types import FloatType, StringType, StructField, StructType
 
@@ -184,7 +183,12 @@ def identify_language(documents: DataFrame) -> DataFrame:
 
     kind = StructType([StructField("lang", StringType()), StructField("probability", FloatType())])
     identify = F.arrow_udf(functools.partial(language_of, among=normalizers.languages()), kind)
-    return documents.withColumn("identified", identify("text"))
+    found = documents.withColumn("_identified", identify("text"))
+    guessed = {
+        "language_guess": F.col("_identified.lang"),
+        "language_probability": F.col("_identified.probability"),
+    }
+    return found.withColumns(guessed).drop("_identified")
 
 
 def _missing(config: FilterConfig) -> Column:
@@ -192,12 +196,12 @@ def _missing(config: FilterConfig) -> Column:
 
     needed = ["lang", *sorted({rule.number for rule in RULES})]
     if config.check_language:
-        needed += ["identified.lang", "identified.probability"]
+        needed += ["language_guess", "language_probability"]
     return functools.reduce(lambda a, b: a | b, [F.expr(name).isNull() for name in needed])
 
 
 def _limit(rule: Rule, config: FilterConfig) -> Column | None:
-    """The threshold of a document's language: one number, or a map of the languages that differ from most."""
+    """The threshold of a row's language: one number, or a map of the languages that differ from most."""
     import pyspark.sql.functions as F
 
     by_language = {lang: config.thresholds(lang)[rule.threshold] for lang in normalizers.languages()}

@@ -1,7 +1,7 @@
 """Which language a text is most like, by a naive Bayes model over byte n-grams that comes inside py3langid.
 
-Lui and Baldwin 2012 (langid.py); the model is 4.6 MB, takes 0.7 CPU seconds to load, once a process, and reads 10 to
-35 MB of text a CPU second, since it looks at the beginning only.
+Lui and Baldwin 2012 (langid.py). The model is 4.6 MB and takes 0.7 CPU seconds to load, once a process; it
+passes 10 to 35 MB of text a CPU second, since it looks at the beginning only.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ HEAD_CHARS = 1000
 """Characters that are looked at: with all of them it is three times as slow, and right as often."""
 
 IDENTIFIED = pa.struct([pa.field("lang", pa.string()), pa.field("probability", pa.float32())])
-"""The type of `language_of`: the likeliest language, and its probability among those asked about."""
+"""The type of `language_of`: the likeliest language, and how likely it is among those asked about."""
 
 
 def language_of(texts: pa.Array | pa.ChunkedArray, among: Sequence[str]) -> pa.StructArray:
-    """The likeliest language of each text among some (ISO 639-1 codes), null for null; of the type IDENTIFIED.
+    """The likeliest language of each text among some ISO 639-1 codes; type IDENTIFIED, null for null.
 
-    A text without letters is like all of them: its probability is one in len(among).
+    A text without letters is as like one as another: its probability is 1 / len(among).
     """
     column = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
     classify = _identifier(tuple(sorted(among))).classify
@@ -35,7 +35,7 @@ def language_of(texts: pa.Array | pa.ChunkedArray, among: Sequence[str]) -> pa.S
 
 
 @functools.lru_cache(maxsize=4)
-def _identifier(among: tuple[str, ...]) -> Any:
+def _identifier(among: tuple[str, ...]) -> Any:  # noqa: ANN401  py3langid has no types
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

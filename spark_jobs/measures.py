@@ -218,14 +218,24 @@ def _not_ascii(
     return found
 
 
+def code_points(name: str) -> list[tuple[int, int]]:
+    """The ranges of a list in data/characters.toml, first and last code point; none where it has no such list."""
+    ranges = [part.partition("-") for part in _characters().get(name, "").split()]
+    return [(int(low, 16), int(high or low, 16)) for low, _, high in ranges]
+
+
+@functools.cache
+def _characters() -> dict[str, str]:
+    return tomllib.loads((DATA / "characters.toml").read_text("utf8"))
+
+
 @functools.cache
 def _kind_tables() -> tuple[npt.NDArray[np.uint8], bytes]:
     """Kind of every code point; and of every byte: the kind of an ASCII character, or _MULTIBYTE + size."""
     kind_of = np.full(0x110000, KINDS.index("letter"), np.uint8)
-    for kind, listed in tomllib.loads((DATA / "characters.toml").read_text("utf8")).items():
-        for part in listed.split():
-            low, _, high = part.partition("-")
-            kind_of[int(low, 16) : int(high or low, 16) + 1] = KINDS.index(kind)
+    for number, kind in enumerate(KINDS):
+        for low, high in code_points(kind):
+            kind_of[low : high + 1] = number
     by_byte = np.full(256, KINDS.index("letter"), np.uint8)
     by_byte[:128] = kind_of[:128]
     others = np.flatnonzero(kind_of != KINDS.index("letter"))

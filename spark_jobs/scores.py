@@ -1,8 +1,25 @@
 """Quality measures of documents: numbers that the filter decides on, taken once while a document is read.
 
 A score never decides: what it is compared with stands in the recipe, so a threshold changes without touching
-text (RedPajama v2 separates its quality signals from filtering in the same way). The version is in the name:
-a measure whose meaning changes gets a new name, and a column never mixes two meanings.
+text (RedPajama v2 separates its quality signals from filtering in the same way).
+
+What each field of `documents.scores` is, exactly (a share of nothing is 0):
+
+- n_lines: pieces between line feeds that are not empty when bytes up to the space are cut off both ends. [C4]
+- mean_line_chars: characters of the text but line feeds, by n_lines. [mC4]
+- repeated_line_share: lines that equal an earlier one, both cut as above, by n_lines. [Gopher]
+- repeated_ngram_share: 5-grams of words (what stands between bytes up to the space, case as it is) that equal an
+  earlier one, by all 5-grams; in languages without spaces 10-grams of characters, of those that begin at a code
+  point divisible by four. Equal means equal in a 64-bit hash. [Gopher]
+- symbol_share, digit_share, letter_share: characters of that kind (data/characters.toml), by those that are not
+  white space. [Gopher, mC4]
+- terminal_punctuation_share: lines that end in a sentence terminator of the language, up to four closing quotes
+  or brackets passed over, by n_lines. [C4, FineWeb]
+- boilerplate: occurrences of the phrases in data/boilerplate.toml, in any case. [C4]
+- longest_word_bytes: bytes of the longest run of bytes above the space. [C4]
+
+Gopher: Rae et al. 2021, appendix A1.1 and table A1. C4: Raffel et al. 2020, section 2.2. mC4: Xue et al. 2021,
+section 3. FineWeb: Penedo et al. 2024, section 3.6.
 
 Price, one core: about 10 ms a megabyte of text, 14 of Japanese, where lower-casing it costs 0.6 to 1.4.
 """
@@ -13,7 +30,7 @@ import functools
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +38,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from normalizers.languages import Language, language
+from schemas.scores import SCORES, SCORES_TYPE
 from spark_jobs.buffers import Block, Counts, Positions, blocks, count_between, spans
+from spark_jobs.identify import language_of
 from spark_jobs.measures import (
     character_runs,
     kinds,
@@ -32,85 +51,13 @@ from spark_jobs.measures import (
     word_runs,
 )
 
+__all__ = ["SCORES", "SCORES_TYPE", "SCORES_VERSION", "compute_scores", "language_of"]
+
 DATA = Path(__file__).parent / "data"
 NGRAM_WORDS = 5
 NGRAM_CHARACTERS = 10
 """Length of the n-grams where no spaces are written: two characters stand for a word."""
 
-
-class Score(NamedTuple):
-    """One measure: the field of `documents.scores`, its type, what a value means, and whose idea it is."""
-
-    name: str
-    type: pa.DataType
-    meaning: str
-    source: str
-
-
-GOPHER = "Gopher (Rae et al. 2021, appendix A1.1 and table A1)"
-C4 = "C4 (Raffel et al. 2020, section 2.2)"
-FINEWEB = "FineWeb (Penedo et al. 2024, section 3.6)"
-
-SCORES: tuple[Score, ...] = (
-    Score(
-        "n_lines_v1",
-        pa.int32(),
-        "lines with anything on them: between line feeds, bytes up to the space cut off both ends, not empty",
-        "ours",
-    ),
-    Score(
-        "mean_line_chars_v1",
-        pa.float32(),
-        "characters but line feeds, a line of n_lines_v1; 0 without lines",
-        "mC4",
-    ),
-    Score(
-        "repeated_line_share_v1",
-        pa.float32(),
-        "share of the lines of n_lines_v1 that equal an earlier one of the document; 0 without lines",
-        GOPHER,
-    ),
-    Score(
-        "repeated_ngram_share_v1",
-        pa.float32(),
-        "share of the 5-grams of words (between bytes up to the space; case counts) that equal an earlier one "
-        "of the document; in languages without spaces 10-grams of characters, of those that begin at a code "
-        "point that is a multiple of four; by 64-bit hash; 0 without n-grams",
-        GOPHER,
-    ),
-    Score(
-        "symbol_share_v1",
-        pa.float32(),
-        "share of symbols (data/characters.toml: S, Cc, Co, hash, ellipsis, bullets, brackets of code) among "
-        "the characters that are not white space; 0 where there are none",
-        GOPHER,
-    ),
-    Score("digit_share_v1", pa.float32(), "share of decimal digits of any script (Nd), same base", "mC4"),
-    Score("letter_share_v1", pa.float32(), "share of letters and marks (L and M), same base", GOPHER),
-    Score(
-        "terminal_punctuation_share_v1",
-        pa.float32(),
-        "share of the lines of n_lines_v1 that end in a sentence terminator of the language, up to four "
-        "closing quotes or brackets passed over; 0 without lines",
-        f"{C4}; {FINEWEB}",
-    ),
-    Score(
-        "boilerplate_v1",
-        pa.int32(),
-        "how often phrases of data/boilerplate.toml occur in any case: lorem ipsum, cookie, script, legal notices",
-        C4,
-    ),
-    Score(
-        "longest_word_bytes_v1",
-        pa.int32(),
-        "bytes of the longest run of bytes above the space; 0 without one",
-        f"{C4}: its limit of 1,000 characters a word",
-    ),
-)
-"""Every field of `documents.scores`, in order."""
-
-SCORES_TYPE = pa.struct([pa.field(score.name, score.type) for score in SCORES])
-"""The Arrow type of `compute_scores`."""
 
 SCORES_VERSION = "scores_v1"
 """Changes when a field comes or goes; a field's own version is in its name."""
