@@ -14,7 +14,9 @@ DOCUMENTS = Table(
         Field("doc_id", pa.binary(), "128-bit xxh3 hash of the text: equal texts have equal ids"),
         Field("lang", pa.string(), "ISO 639-1, one that normalizers.languages() knows"),
         Field("source", pa.string(), "the recipe's name of the source"),
-        Field("snapshot", pa.string(), "version of the input file: hash of its content and of how it was read"),
+        Field(
+            "snapshot", pa.string(), "version of the input file: hash of its content and of how it was read"
+        ),
         Field("origin", pa.string(), "input file, relative to the recipe's root"),
         Field(
             "ordinal",
@@ -26,8 +28,12 @@ DOCUMENTS = Table(
         Field("n_words", pa.int32(), "normalizers.word_counts(text, lang)", at_least=0),
         Field("n_chars", pa.int32(), "characters (code points)", at_least=0),
         Field("scores", SCORES_TYPE, "quality measures, one field each, with versioned names"),
-        Field("language_guess", pa.string(), "what a language identifier says, where one was asked", nullable=True),
-        Field("language_probability", pa.float32(), "and how sure it is, 0 to 1", nullable=True),
+        Field(
+            "identified",
+            pa.struct([pa.field("lang", pa.string()), pa.field("probability", pa.float32())]),
+            "the language an identifier takes it for, and how surely (0 to 1); null where the recipe did not ask",
+            nullable=True,
+        ),
         Field(
             "held_out",
             pa.int32(),

@@ -15,7 +15,9 @@ LEDGER = Table(
     fields=(
         Field("run_id", pa.string(), "hash of the step's code version, parameters and input versions"),
         Field("step", pa.string(), "ingest, filter, decontaminate, deduplicate, resample or pack"),
-        Field("release", pa.string(), "the release it was done for; empty for ingest, which all releases share"),
+        Field(
+            "release", pa.string(), "the release it was done for; empty for ingest, which all releases share"
+        ),
         Field("lang", pa.string(), "language"),
         Field("source", pa.string(), "the recipe's name of the source"),
         Field("rows_in", pa.int64(), "rows the step took in, the same on each line of a group", at_least=0),

@@ -12,7 +12,11 @@ STATISTICS = Table(
     fields=(
         Field("release", pa.string(), "name of the release"),
         Field("stage", pa.string(), "documents, stage1 or stage2"),
-        Field("metric", pa.string(), "rows, words, share_asked, share_realised, spoken_share, fill, seconds, ..."),
+        Field(
+            "metric",
+            pa.string(),
+            "rows, words, share_asked, share_realised, spoken_share, fill, seconds, ...",
+        ),
         Field("lang", pa.string(), "language; empty for all"),
         Field("source", pa.string(), "source; empty for all"),
         Field("form", pa.string(), "spoken, written; empty for both"),

@@ -93,13 +93,17 @@ class Table:
         """Raise ContractError where `rows` (any column order) break the contract."""
         missing = [name for name in self.columns if name not in rows.column_names]
         if missing:
-            raise ContractError(f"{self.name}: missing {', '.join(missing)}; has {', '.join(rows.column_names)}")
+            raise ContractError(
+                f"{self.name}: missing {', '.join(missing)}; has {', '.join(rows.column_names)}"
+            )
         for field in self.fields:
             field.check(rows[field.name], self.name)
         if self.unique and rows.num_rows:
             distinct = rows.group_by(list(self.unique)).aggregate([]).num_rows
             if distinct != rows.num_rows:
-                raise ContractError(f"{self.name}: {rows.num_rows - distinct} rows repeat {', '.join(self.unique)}")
+                raise ContractError(
+                    f"{self.name}: {rows.num_rows - distinct} rows repeat {', '.join(self.unique)}"
+                )
 
     def batch(self, columns: Sequence[pa.Array]) -> pa.RecordBatch:
         """A record batch of this table from its columns, in order."""

@@ -18,6 +18,8 @@ VERDICTS = Table(
         Field("origin", pa.string(), "input file, relative to the recipe's root"),
         Field("ordinal", pa.int64(), "position in that file, as in documents", at_least=0),
         Field("reason", pa.string(), "the versioned name of the rule that left it out"),
-        Field("n_words", pa.int32(), "its words, so that every word of the input is accounted for", at_least=0),
+        Field(
+            "n_words", pa.int32(), "its words, so that every word of the input is accounted for", at_least=0
+        ),
     ),
 )

@@ -145,7 +145,7 @@ def _joined(texts: pa.ChunkedArray) -> tuple[pa.Array, np.ndarray]:
     chunks = [chunk.cast(pa.large_string()) for chunk in texts.chunks]
     flat = pa.concat_arrays([*chunks, pa.array([""], pa.large_string())])  # for the last line break
     row = pa.LargeListArray.from_arrays(pa.array([0, len(flat)], pa.int64()), flat)
-    return pc.binary_join(row, "\n"), starts
+    return pc.binary_join(row, pa.scalar("\n", pa.large_string())), starts
 
 
 def _closed(texts: pa.Array, docs: np.ndarray, places: np.ndarray) -> pa.Array:
@@ -158,12 +158,12 @@ def _closed(texts: pa.Array, docs: np.ndarray, places: np.ndarray) -> pa.Array:
     tails = np.zeros(len(texts), np.int64)
     tails[torn] = 1
     breaks = pa.array(["", "\n"], pa.large_string()).take(pa.array(tails))
-    return pc.binary_join_element_wise(texts, breaks, "")
+    return pc.binary_join_element_wise(texts, breaks, pa.scalar("", pa.large_string()))
 
 
 def _table(packs: Packs, bucket: int, lang: str, form: str, assembly: Assembly) -> pa.Table:
     n = len(packs.texts)
-    key = xxhash.xxh64_intdigest(f"packs/{assembly.seed}/{bucket}/{lang}/{form}")
+    key = xxhash.xxh64_intdigest(f"packs/{assembly.seed}/{bucket}/{lang}/{form}".encode())
     order = mix(np.array([key], np.uint64).view(np.int64), np.arange(n))
     names = pa.array(assembly.sources, pa.string())
     return pa.table(

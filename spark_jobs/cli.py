@@ -57,7 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str, example: str) -> Any:
+def _command(
+    commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str, example: str
+) -> Any:
     command = commands.add_parser(
         name,
         help=text.split("\n", 1)[0],
@@ -72,7 +74,9 @@ def _command(commands: Any, name: str, run: Callable[[argparse.Namespace], int],
 def _add_recipe(command: Any) -> None:
     command.add_argument("recipe", metavar="RECIPE", help="a YAML file; docs/recipe.md has every key")
     command.add_argument("--warehouse", metavar="PATH", required=True, help="local folder or s3:// prefix")
-    command.add_argument("--root", metavar="PATH", help="where the recipe's paths start, instead of its own `root`")
+    command.add_argument(
+        "--root", metavar="PATH", help="where the recipe's paths start, instead of its own `root`"
+    )
     _add_json(command)
 
 
@@ -95,7 +99,9 @@ def _add_build(commands: Any) -> None:
     _add_recipe(command)
     command.add_argument("--cores", type=int, metavar="N", help="tasks at a time (all cores, 8 at most)")
     command.add_argument("--driver-memory", metavar="SIZE", help="heap of the JVM, such as 3g (3g)")
-    command.add_argument("--scratch", metavar="PATH", help="folder for shuffle files (the system's temporary folder)")
+    command.add_argument(
+        "--scratch", metavar="PATH", help="folder for shuffle files (the system's temporary folder)"
+    )
     command.add_argument("--log", metavar="FILE", help="keep Spark's own log")
     command.add_argument("--ui", action="store_true", help="serve Spark's pages on 127.0.0.1 while it runs")
 
@@ -122,9 +128,13 @@ def _add_split(commands: Any) -> None:
     )
     command = _command(commands, "split", _split, text, "corpus split en.txt.xz --format cc100 --out shards/")
     command.add_argument("file", metavar="FILE", help="the file to split; it stays as it is")
-    command.add_argument("--format", required=True, metavar="FORMAT", help="mc4, cc100, wikipedia, jsonl or text")
+    command.add_argument(
+        "--format", required=True, metavar="FORMAT", help="mc4, cc100, wikipedia, jsonl or text"
+    )
     command.add_argument("--out", required=True, metavar="DIR", help="folder for the shards")
-    command.add_argument("--shard-mb", type=int, default=256, metavar="N", help="text a shard, before compression (256)")
+    command.add_argument(
+        "--shard-mb", type=int, default=256, metavar="N", help="text a shard, before compression (256)"
+    )
 
 
 def _plan(options: argparse.Namespace) -> int:
@@ -208,12 +218,16 @@ def _stats(options: argparse.Namespace) -> int:
     path = _existing(options.warehouse)
     names = [options.release] if options.release else releases(path)
     if not names:
-        raise ConfigError("WAREHOUSE", path, accepted="a warehouse with a published release", do="corpus build --help")
+        raise ConfigError(
+            "WAREHOUSE", path, accepted="a warehouse with a published release", do="corpus build --help"
+        )
     figures = {name: release_figures(path, name) for name in names}
     console = Console(width=_width())
-    _show(options, figures[names[0]] if options.release else figures, lambda: [
-        print_release(one, console) for one in figures.values()
-    ])
+    _show(
+        options,
+        figures[names[0]] if options.release else figures,
+        lambda: [print_release(one, console) for one in figures.values()],
+    )
     return 0
 
 
@@ -225,7 +239,9 @@ def _split(options: argparse.Namespace) -> int:
         raise ConfigError("--shard-mb", options.shard_mb, accepted="1 or more")
     progress = Progress()
     with progress.running("split"):
-        shards = split_file(options.file, options.out, shard_bytes=options.shard_mb << 20, format=options.format)
+        shards = split_file(
+            options.file, options.out, shard_bytes=options.shard_mb << 20, format=options.format
+        )
     for shard in shards:
         print(shard)
     return 0

@@ -27,7 +27,9 @@ def build(config: type[T], values: object, where: str = "") -> T:
     for name, field in fields.items():
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if required and name not in values:
-            raise ConfigError(_dotted(where, name), None, accepted=f"{_describe(hints[name])}; the key is required")
+            raise ConfigError(
+                _dotted(where, name), None, accepted=f"{_describe(hints[name])}; the key is required"
+            )
     return config(**{k: _convert(hints[k], v, _dotted(where, k)) for k, v in values.items()})
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ORDINAL_BITS = 40
 """`place` = rank of the file << ORDINAL_BITS | ordinal: one number that orders all documents of a build."""
-LANGUAGE_REASON = "language_v1"
+LANGUAGE_REASON = "other_language_v1"
 SIZES = ("rows", "words")
 
 
@@ -113,7 +113,9 @@ class Copies:
     """Sum of the squared words of the parts whose form is decided at once: the variance of the spoken share."""
 
 
-def count_copies(kept: DataFrame, factors: Mapping[str, float], seed: int, part_words: int) -> dict[Key, Copies]:
+def count_copies(
+    kept: DataFrame, factors: Mapping[str, float], seed: int, part_words: int
+) -> dict[Key, Copies]:
     """Realised copies by language and source, before any text moves."""
     import pyspark.sql.functions as F
 

@@ -109,7 +109,15 @@ class _Rows:
         self.rows: list[dict[str, Any]] = []
 
     def add(  # one figure and where it belongs
-        self, stage: str, metric: str, value: float, *, lang: str = "", source: str = "", form: str = "", bucket: str = ""
+        self,
+        stage: str,
+        metric: str,
+        value: float,
+        *,
+        lang: str = "",
+        source: str = "",
+        form: str = "",
+        bucket: str = "",
     ) -> None:
         self.rows.append(
             {
@@ -139,7 +147,9 @@ def _shares(rows: _Rows, recipe: Recipe, decision: Decision, copies: Mapping[Key
         rows.add("stage1", "share_natural", sizes[lang] / available, lang=lang, bucket=unit)
         rows.add("stage1", "share_asked", share, lang=lang, bucket=unit)
         rows.add("stage1", "share_realised", amount[lang] / total, lang=lang, bucket=unit)
-        rows.add("stage1", "copies_factor", recipe.resample.budget * share * available / sizes[lang], lang=lang)
+        rows.add(
+            "stage1", "copies_factor", recipe.resample.budget * share * available / sizes[lang], lang=lang
+        )
     for (lang, source), copy in copies.items():
         rows.add("stage1", "copies", copy.drawn.rows, lang=lang, source=source)
         rows.add("stage1", "copies_words", copy.drawn.words, lang=lang, source=source)

@@ -90,7 +90,11 @@ def assign_forms(copies: DataFrame, config: FormsConfig, seed: int) -> DataFrame
 
 
 def _with_parts(copies: DataFrame) -> str:
-    columns = [f"{f.name} {f.dataType.simpleString()}" for f in copies.schema.fields if f.name not in ("part", "form")]
+    columns = [
+        f"{f.name} {f.dataType.simpleString()}"
+        for f in copies.schema.fields
+        if f.name not in ("part", "form")
+    ]
     return ", ".join([*columns, "part INT", "form STRING"])
 
 

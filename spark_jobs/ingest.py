@@ -23,9 +23,10 @@ from schemas.documents import DOCUMENTS
 from schemas.quarantine import QUARANTINE
 from spark_jobs import readers, storage
 from spark_jobs.heldout import HeldOut
+from spark_jobs.identify import IDENTIFIED, language_of
 from spark_jobs.inputs import InputFile
 from spark_jobs.readers.records import Documents, Rejected
-from spark_jobs.scores import compute_scores, language_of
+from spark_jobs.scores import compute_scores
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -111,7 +112,7 @@ def document_batches(task: Task, ingest: Ingest) -> Iterator[pa.RecordBatch]:
         for lang, texts, ordinals in by_language(item, task.file, rejected):
             yield document_rows(task.file, lang, texts, ordinals, ingest)
     if rejected:
-        name = xxhash.xxh3_64_hexdigest(f"{task.file.snapshot}|{task.split.start}")
+        name = xxhash.xxh3_64_hexdigest(f"{task.file.snapshot}|{task.split.start}".encode())
         sink = pa.BufferOutputStream()
         pq.write_table(pa.Table.from_pylist(rejected, _STAGED), sink)
         storage.write_bytes(storage.join(ingest.staging, f"{name}.parquet"), sink.getvalue().to_pybytes())
@@ -126,7 +127,11 @@ def by_language(
         yield file.lang, documents.texts, documents.ordinals
         return
     for lang in documents.langs.unique().to_pylist():
-        chosen = pc.fill_null(pc.equal(documents.langs, lang), False) if lang is not None else documents.langs.is_null()
+        chosen = (
+            pc.fill_null(pc.equal(documents.langs, lang), False)
+            if lang is not None
+            else documents.langs.is_null()
+        )
         ordinals = documents.ordinals[chosen.to_numpy(zero_copy_only=False)]
         if lang in normalizers.languages():
             yield lang, documents.texts.filter(chosen), ordinals
@@ -142,19 +147,21 @@ def document_rows(
     texts = pc.utf8_trim_whitespace(texts)
     n = len(texts)
     hits = ingest.held_out.hits(texts, lang) if ingest.held_out else pa.nulls(n, pa.int32())
-    guessed = language_of(texts, list(normalizers.languages())) if ingest.check_language else None
-    scores = compute_scores(texts, lang)
+    among = normalizers.languages()
+    identified = language_of(texts, among) if ingest.check_language else pa.nulls(n, IDENTIFIED)
     return DOCUMENTS.batch(
         [
             content_ids(texts),
-            *(pa.repeat(pa.scalar(value, pa.string()), n) for value in (lang, file.source, file.snapshot, file.origin)),
+            *(
+                pa.repeat(pa.scalar(value, pa.string()), n)
+                for value in (lang, file.source, file.snapshot, file.origin)
+            ),
             pa.array(ordinals, pa.int64()),
             texts,
             normalizers.word_counts(texts, lang),
             pc.utf8_length(texts).cast(pa.int32()),
-            scores,
-            guessed.field("lang") if guessed is not None else pa.nulls(n, pa.string()),
-            guessed.field("probability").cast(pa.float32()) if guessed is not None else pa.nulls(n, pa.float32()),
+            compute_scores(texts, lang),
+            identified,
             hits,
         ]
     )
@@ -188,5 +195,9 @@ def staged_rejections(staging: str) -> pa.Table:
     if not storage.exists(staging):
         return _STAGED.empty_table()
     files = [info.path for info in filesystem.get_file_info(storage.fs.FileSelector(path, recursive=False))]
-    tables = [pq.read_table(name, filesystem=filesystem, schema=_STAGED) for name in sorted(files) if "/." not in name]
+    tables = [
+        pq.read_table(name, filesystem=filesystem, schema=_STAGED)
+        for name in sorted(files)
+        if "/." not in name
+    ]
     return pa.concat_tables(tables) if tables else _STAGED.empty_table()

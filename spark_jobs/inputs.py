@@ -31,6 +31,8 @@ class InputFile:
     size: int
     lang: str | None
     """Its language; None where a column tells."""
+    content: str
+    """Hash of its content alone, 16 hexadecimal digits."""
     snapshot: str
     """Hash of its content and of how it is read, 16 hexadecimal digits: what is ingested once is never read again."""
 
@@ -56,8 +58,10 @@ def resolve_inputs(recipe: Recipe, reading: str) -> list[InputFile]:
             lang, known = file_language(source, origin)
             if known and (lang is None or not recipe.languages or lang in recipe.languages):
                 identity = f"{reading}|{source}|{origin}|{content}"
-                snapshot = xxhash.xxh3_64_hexdigest(identity)
-                found.append(InputFile(source.name, index, origin, file.uri, file.size, lang, snapshot))
+                snapshot = xxhash.xxh3_64_hexdigest(identity.encode())
+                found.append(
+                    InputFile(source.name, index, origin, file.uri, file.size, lang, content, snapshot)
+                )
     if not found:
         raise ConfigError("languages", list(recipe.languages), accepted="a language that the sources have")
     return found

@@ -46,7 +46,11 @@ class Manifest:
     """As resolved, with all defaults."""
     tables: dict[str, TableEntry]
     inputs: list[dict[str, Any]]
-    """source, origin, snapshot, bytes of each file."""
+    """source, origin, content, snapshot, bytes of each file."""
+    documents_version: int
+    """Delta version of `documents` that was read."""
+    thresholds: dict[str, dict[str, float]]
+    """Language -> threshold -> value, as the filter used them."""
     tokenizer_sha256: str | None = None
     """Of the tokenizer that `tokens` was made with, where there is one."""
     expires: str | None = None

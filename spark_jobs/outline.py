@@ -47,8 +47,12 @@ def _steps(plan: Plan, new: int) -> list[dict[str, Any]]:
     steps = [{"step": "ingest", "does": read, "run": bool(n)}]
     todo = plan.published is None
     does = {
-        "filter": "rules on scores" + (f", {len(plan.recipe.filters.languages)} languages of their own"
-                                       if plan.recipe.filters.languages else ""),
+        "filter": "rules on scores"
+        + (
+            f", {len(plan.recipe.filters.languages)} languages of their own"
+            if plan.recipe.filters.languages
+            else ""
+        ),
         "decontaminate": f"held out: {plan.recipe.decontaminate.held_out or 'nothing'}",
         "deduplicate": "exact, across sources" if plan.recipe.deduplicate.exact else "off",
         "resample": f"alpha {plan.recipe.resample.alpha} by {plan.recipe.resample.unit}, "
@@ -64,11 +68,18 @@ def print_outline(figures: Figures, console: Console) -> None:
     """The plan in words."""
     console.print(f"release [bold]{figures['release']}[/] in {figures['warehouse']}, run {figures['run_id']}")
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column, justify in (("source", "left"), ("language", "left"), ("files", "right"), ("MB stored", "right")):
+    for column, justify in (
+        ("source", "left"),
+        ("language", "left"),
+        ("files", "right"),
+        ("MB stored", "right"),
+    ):
         grid.add_column(column, justify=justify)  # type: ignore[arg-type]  # a Literal, from a tuple of strings
     for row in figures["inputs"]:
         grid.add_row(row["source"], row["lang"], f"{row['files']:,}", f"{row['bytes'] / 1e6:,.2f}")
-    grid.add_row("all", "", f"{sum(r['files'] for r in figures['inputs']):,}", f"{figures['bytes'] / 1e6:,.2f}")
+    grid.add_row(
+        "all", "", f"{sum(r['files'] for r in figures['inputs']):,}", f"{figures['bytes'] / 1e6:,.2f}"
+    )
     console.print(grid)
     for step in figures["steps"]:
         console.print(f"  {'will run' if step['run'] else 'done    '}  {step['step']:<14} {step['does']}")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+import normalizers
 from schemas.ledger import LEDGER
 from spark_jobs import storage
+from spark_jobs.config import plain
 from spark_jobs.errors import GateError
 from spark_jobs.heldout import HeldOut
 from spark_jobs.inputs import InputFile, resolve_inputs
@@ -39,7 +43,7 @@ class Plan:
     @property
     def done(self) -> bool:
         """Whether there is nothing left to do."""
-        return self.published is not None and not self.missing
+        return self.published is not None
 
 
 def plan_build(recipe: Recipe, warehouse: str) -> Plan:
@@ -50,18 +54,20 @@ def plan_build(recipe: Recipe, warehouse: str) -> Plan:
     identity = held_out.id if held_out else "none"
     reading = f"{INGEST_CODE}|{SCORES_VERSION}|held_out={identity}|language={recipe.filters.check_language}"
     files = resolve_inputs(recipe, reading)
-    run_id = _hash(RELEASE_CODE, recipe.sha256(), *(file.snapshot for file in files))
+    facts = (RELEASE_CODE, normalizers_version(), json.dumps(thresholds(recipe), sort_keys=True))
+    run_id = _hash(*facts, recipe.sha256(), *(file.snapshot for file in files))
     published = read_manifest(warehouse, recipe.release)
-    if published is not None and published.run_id != run_id:
+    difference = _difference(published, recipe, files) if published else None
+    if difference:
         raise GateError(
-            f"release {recipe.release!r} exists and was built from {_difference(published, recipe, files)}",
+            f"release {recipe.release!r} exists and was built from {difference}",
             where=release_folder(warehouse, recipe.release),
             why="a published release never changes, trainers pin it by name",
             do=f"give this one a new name: `release: {recipe.release}-2` in the recipe",
         )
     ledger = read_table(warehouse, LEDGER, filters=[("step", "=", "ingest")])
     ingested = set(ledger["run_id"].to_pylist())
-    missing = [file for file in files if file.snapshot not in ingested]
+    missing = [] if published else [file for file in files if file.snapshot not in ingested]
     return Plan(recipe, warehouse, files, held_out, missing, published, run_id)
 
 
@@ -73,13 +79,27 @@ def read_held_out(recipe: Recipe) -> HeldOut | None:
     return HeldOut.from_glob(recipe.root, pattern, ngram=recipe.decontaminate.ngram)
 
 
-def _difference(published: Manifest, recipe: Recipe, files: Sequence[InputFile]) -> str:
+def _difference(published: Manifest, recipe: Recipe, files: Sequence[InputFile]) -> str | None:
+    """What sets a published release apart from this recipe and these inputs; another software version does not."""
     if published.recipe_sha256 != recipe.sha256():
-        return "another recipe"
-    before = {entry["origin"]: entry["snapshot"] for entry in published.inputs}
-    now = {file.origin: file.snapshot for file in files}
-    changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
-    return f"other inputs ({len(changed)} files differ, {changed[0]} first)" if changed else "another code version"
+        before, now = published.recipe, plain(recipe)
+        keys = sorted(key for key in now if key != "root" and before.get(key) != now[key])
+        return f"another recipe ({', '.join(keys)} differ)"
+    was = {(entry["source"], entry["origin"]): entry["content"] for entry in published.inputs}
+    is_ = {(file.source, file.origin): file.content for file in files}
+    changed = sorted(name for name in was.keys() | is_.keys() if was.get(name) != is_.get(name))
+    return f"other inputs ({len(changed)} files differ, {changed[0][1]} first)" if changed else None
+
+
+def thresholds(recipe: Recipe) -> dict[str, dict[str, float]]:
+    """The filter's thresholds of each language of the recipe, as resolved."""
+    return {lang: recipe.filters.thresholds(lang) for lang in recipe.languages or normalizers.languages()}
+
+
+def normalizers_version() -> str:
+    """A hash of the language data that the spoken form is made from."""
+    folder = Path(normalizers.__file__).parent / "data"
+    return _hash(*(path.read_text("utf-8") for path in sorted(folder.glob("*.toml"))))
 
 
 def _hash(*parts: str) -> str:

@@ -41,7 +41,9 @@ def fingerprint(rows: int, bits: int | None) -> str:
     return f"{(bits or 0) & 0xFFFFFFFFFFFFFFFF:016x}-{rows}"
 
 
-def write_once(spark: SparkSession, rows: DataFrame, path: str, table: Table, run: str, lineage: Mapping[str, Any]) -> Written:
+def write_once(
+    spark: SparkSession, rows: DataFrame, path: str, table: Table, run: str, lineage: Mapping[str, Any]
+) -> Written:
     """Write the table in one commit, or find the commit that an earlier try of the same run left.
 
     What a killed try left without a commit, or another run without publishing it, is removed first: nobody can have
@@ -94,6 +96,8 @@ def _written(spark: SparkSession, path: str, rows: int, bits: int | None) -> Wri
     detail = spark.sql(f"DESCRIBE DETAIL delta.`{path}`").first()
     assert detail is not None
     if detail.minReaderVersion != 1:
-        raise AssertionError(f"{path} asks for Delta reader version {detail.minReaderVersion}, a release promises 1")
+        raise AssertionError(
+            f"{path} asks for Delta reader version {detail.minReaderVersion}, a release promises 1"
+        )
     version = int(_last_commit(spark, path)["version"])
     return Written(version, int(rows), int(detail.sizeInBytes), int(detail.numFiles), fingerprint(rows, bits))

@@ -31,7 +31,9 @@ def ingest_ledger(
         lost[row["snapshot"], row["lang"]][row["reason"]] += row["rows"]
     lines = []
     for file in files:
-        langs = {lang for snapshot, lang in [*documents, *lost] if snapshot == file.snapshot} or {file.lang or ""}
+        langs = {lang for snapshot, lang in [*documents, *lost] if snapshot == file.snapshot} or {
+            file.lang or ""
+        }
         for lang in sorted(langs):
             kept = documents.get((file.snapshot, lang), Count())
             reasons = lost.get((file.snapshot, lang), Counter())
@@ -76,7 +78,9 @@ def check_damage(plan: Plan) -> None:
 
 
 def _worst(quarantine: pa.Table) -> str:
-    damaged = quarantine.filter(pc.not_equal(quarantine["reason"], BLANK)).select(["origin", "reason", "ordinal"])
+    damaged = quarantine.filter(pc.not_equal(quarantine["reason"], BLANK)).select(
+        ["origin", "reason", "ordinal"]
+    )
     groups = Counter((row["origin"], row["reason"]) for row in damaged.to_pylist())
     first = {(row["origin"], row["reason"]): row["ordinal"] for row in reversed(damaged.to_pylist())}
     shown = [f"{o}: {n} {r} (first at {first[o, r]})" for (o, r), n in groups.most_common(3)]

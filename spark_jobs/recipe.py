@@ -49,10 +49,14 @@ class SourceConfig:
         if not self.path.strip():
             raise ConfigError(f"sources.{self.name}.path", self.path, accepted="a glob or a folder")
         if self.lang is not None and self.lang not in normalizers.languages():
-            raise ConfigError(f"sources.{self.name}.lang", self.lang, accepted=", ".join(normalizers.languages()))
+            raise ConfigError(
+                f"sources.{self.name}.lang", self.lang, accepted=", ".join(normalizers.languages())
+            )
         if self.lang_column is not None and self.format not in ("mc4", "jsonl", "parquet"):
             raise ConfigError(
-                f"sources.{self.name}.lang_column", self.lang_column, accepted="only with mc4, jsonl or parquet"
+                f"sources.{self.name}.lang_column",
+                self.lang_column,
+                accepted="only with mc4, jsonl or parquet",
             )
 
 
@@ -141,7 +145,9 @@ def _parse(text: str, path: str) -> Mapping[str, Any]:
         problem = getattr(error, "problem", None) or str(error)
         raise ConfigError("RECIPE", path, accepted=f"valid YAML ({line}: {problem})") from None
     if not isinstance(values, Mapping):
-        raise ConfigError("RECIPE", path, accepted="a YAML file of keys and values, see conf/recipes/demo.yaml")
+        raise ConfigError(
+            "RECIPE", path, accepted="a YAML file of keys and values, see conf/recipes/demo.yaml"
+        )
     return values
 
 

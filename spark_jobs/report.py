@@ -41,7 +41,9 @@ def release_figures(path: str, name: str) -> Figures:
         "software": manifest.software,
         "recipe_sha256": manifest.recipe_sha256,
         "seed": manifest.recipe["seed"],
-        "stage1": {k: getattr(table, k) for k in ("rows", "bytes", "files", "buckets", "version", "fingerprint")},
+        "stage1": {
+            k: getattr(table, k) for k in ("rows", "bytes", "files", "buckets", "version", "fingerprint")
+        },
         "ingest": _ingest_figures(path, manifest),
         "dropped": _dropped(cells),
         "sources": {s: _side(cells, "source", s) for s in sources},
@@ -75,7 +77,13 @@ def _side(cells: dict[tuple[str, str], list[dict[str, Any]]], side: str, value: 
 
 
 def _language(cells: dict[tuple[str, str], list[dict[str, Any]]], lang: str) -> Figures:
-    shares = ("share_natural", "share_asked", "share_realised", "spoken_share_realised", "spoken_share_deviation")
+    shares = (
+        "share_natural",
+        "share_asked",
+        "share_realised",
+        "spoken_share_realised",
+        "spoken_share_deviation",
+    )
     return {name: _one(cells, name, lang=lang) for name in shares}
 
 
@@ -103,7 +111,7 @@ def _pack_figures(cells: dict[tuple[str, str], list[dict[str, Any]]], manifest: 
 
 
 def _ingest_figures(path: str, manifest: Manifest) -> Figures:
-    snapshots = pa.array([entry["snapshot"] for entry in manifest.inputs if entry["source"]], pa.string())
+    snapshots = pa.array([entry["snapshot"] for entry in manifest.inputs], pa.string())
     ledger = warehouse.read_table(path, LEDGER, filters=[("step", "=", "ingest")])
     ledger = ledger.filter(pc.is_in(ledger["run_id"], value_set=snapshots))
     by_source: dict[str, Counter[str]] = defaultdict(Counter)
@@ -112,11 +120,11 @@ def _ingest_figures(path: str, manifest: Manifest) -> Figures:
     stored: Counter[str] = Counter()
     files: Counter[str] = Counter()
     for entry in manifest.inputs:
-        if entry["source"]:
-            stored[entry["source"]] += entry["bytes"]
-            files[entry["source"]] += 1
+        stored[entry["source"]] += entry["bytes"]
+        files[entry["source"]] += 1
     return {
-        source: {"files": files[source], "bytes": stored[source], "records": dict(by_source[source])} for source in files
+        source: {"files": files[source], "bytes": stored[source], "records": dict(by_source[source])}
+        for source in files
     }
 
 
@@ -176,7 +184,17 @@ def _dropped_grid(figures: Figures) -> Grid:
 
 def _languages_grid(figures: Figures) -> Grid:
     grid = _grid(
-        "languages", "", "documents", "kept", "natural", "asked", "realised", "copies", "packs", "words", "spoken"
+        "languages",
+        "",
+        "documents",
+        "kept",
+        "natural",
+        "asked",
+        "realised",
+        "copies",
+        "packs",
+        "words",
+        "spoken",
     )
     for lang, side in figures["languages"].items():
         shares = (f"{side[f'share_{kind}']:.2%}" for kind in ("natural", "asked", "realised"))
@@ -204,7 +222,9 @@ def warehouse_figures(path: str) -> Figures:
                 "finished": row["finished"].isoformat(),
                 "version": row["version"],
             }
-    quarantine = warehouse.read_table(path, QUARANTINE).select(["source", "origin", "reason", "ordinal", "detail"])
+    quarantine = warehouse.read_table(path, QUARANTINE).select(
+        ["source", "origin", "reason", "ordinal", "detail"]
+    )
     damaged: dict[tuple[str, str], Figures] = {}
     for row in quarantine.to_pylist():
         entry = damaged.setdefault(
@@ -216,11 +236,20 @@ def warehouse_figures(path: str) -> Figures:
     return {
         "releases": {name: _release_line(path, name) for name in releases(path)},
         "steps": [
-            {"release": release, "step": step, "run": run, **steps[release, step, run], **facts[release, step, run]}
-            for release, step, run in sorted(steps, key=lambda k: (k[0], facts[k]["finished"], order.index(k[1])))
+            {
+                "release": release,
+                "step": step,
+                "run": run,
+                **steps[release, step, run],
+                **facts[release, step, run],
+            }
+            for release, step, run in sorted(
+                steps, key=lambda k: (k[0], facts[k]["finished"], order.index(k[1]))
+            )
         ],
         "quarantine": [
-            {"source": source, "reason": reason, **entry} for (source, reason), entry in sorted(damaged.items())
+            {"source": source, "reason": reason, **entry}
+            for (source, reason), entry in sorted(damaged.items())
         ],
     }
 
@@ -250,7 +279,12 @@ def print_warehouse(figures: Figures, console: Console) -> None:
     for row in figures["steps"]:
         counts = (f"{row[key]:,}" for key in ("rows_in", "rows_out", "words_out"))
         steps.add_row(
-            row["release"] or "(all)", row["step"], *counts, f"{row['seconds']:.1f}", row["finished"][:19], row["version"]
+            row["release"] or "(all)",
+            row["step"],
+            *counts,
+            f"{row['seconds']:.1f}",
+            row["finished"][:19],
+            row["version"],
         )
     console.print(steps)
     damaged = _grid("quarantine", "source", "reason", "records", "first", "detail")

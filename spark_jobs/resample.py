@@ -50,7 +50,9 @@ def n_copies(factors: Mapping[str, float], seed: int) -> Column:
     """Copies of a document: floor(f), and one more with probability frac(f)."""
     import pyspark.sql.functions as F
 
-    unknown = F.raise_error(F.concat(F.lit("resample: no factor for language "), F.col("lang"))).cast("double")
+    unknown = F.raise_error(F.concat(F.lit("resample: no factor for language "), F.col("lang"))).cast(
+        "double"
+    )
     factor = unknown
     if factors:
         by_language = F.create_map(*[F.lit(part) for item in factors.items() for part in item])

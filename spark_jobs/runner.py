@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ from spark_jobs.errors import CorpusError
 from spark_jobs.figures import PackCount, count_packs, packs_ledger, statistics_rows, words_by_form
 from spark_jobs.ingest import Ingest, read_documents, staged_rejections
 from spark_jobs.manifest import Manifest, TableEntry, release_folder, write_manifest
-from spark_jobs.plan import Plan
+from spark_jobs.plan import Plan, thresholds
 from spark_jobs.progress import Progress
 from spark_jobs.publish import Written, write_once
 from spark_jobs.quarantine import check_damage, ingest_ledger
@@ -52,9 +52,8 @@ class Build:
     progress: Progress
     partitions: int | None = None
     """Tasks and files of the last pass; without it from the cores. Changes nothing but the number of files."""
-
-    def __post_init__(self) -> None:
-        self.seconds: dict[str, float] = {}
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Wall time of each pass so far."""
 
     def run(self) -> Manifest:
         """Do what is not done, and publish."""
@@ -99,7 +98,9 @@ class Build:
 
     def _ingest_config(self, staging: str) -> Ingest:
         sources = self.plan.recipe.sources
-        options = {s.name: ReaderOptions(text_column=s.text_column, lang_column=s.lang_column) for s in sources}
+        options = {
+            s.name: ReaderOptions(text_column=s.text_column, lang_column=s.lang_column) for s in sources
+        }
         formats = {s.name: s.format for s in sources}
         language = self.plan.recipe.filters.check_language
         return Ingest(options, dict(formats), staging, self.plan.held_out, language)
@@ -109,7 +110,9 @@ class Build:
         import pyspark.sql.functions as F
 
         wanted = self.spark.createDataFrame([(s,) for s in snapshots], "snapshot STRING")
-        documents = self.spark.read.format("delta").load(path).join(F.broadcast(wanted), "snapshot", "left_semi")
+        documents = (
+            self.spark.read.format("delta").load(path).join(F.broadcast(wanted), "snapshot", "left_semi")
+        )
         sizes = (F.count("*").alias("rows"), F.sum("n_words").alias("words"))
         rows = documents.groupBy("snapshot", "lang").agg(*sizes).collect()
         return {(r.snapshot, r.lang): decide.Count(r.rows, r.words) for r in rows}
@@ -136,7 +139,7 @@ class Build:
                 f"release {recipe.release!r} would be empty: no document is left",
                 why="; ".join(sorted({f"{r}: {n.rows}" for (_, _, r), n in decision.by_reason.items() if r})),
                 do=f"look at the verdicts:  corpus sql {plan.warehouse} "
-                "\"SELECT reason, count(*) FROM verdicts GROUP BY reason\"",
+                '"SELECT reason, count(*) FROM verdicts GROUP BY reason"',
             )
         words = sum(c.drawn.words for c in copies.values())
         buckets = recipe.pack.n_buckets(words)
@@ -147,7 +150,7 @@ class Build:
         lines = decide.ledger_groups(decision, copies) + packs_ledger(copies, packs)
         self._write_ledger(lines, recipe.release, plan.run_id, time.monotonic() - began)
         figures = statistics_rows(recipe, decision, copies, packs, self.seconds)
-        warehouse.append_rows(self.spark, plan.warehouse, STATISTICS, figures, f"statistics/{plan.run_id}")
+        self._write_statistics(figures)
         return self._publish(written, buckets, packs, documents_version)
 
     def _documents(self) -> tuple[DataFrame, int]:
@@ -171,8 +174,8 @@ class Build:
         path = warehouse.table_path(self.plan.warehouse, VERDICTS)
         warehouse.create(self.spark, path, VERDICTS)
         named = decided.where("reason IS NOT NULL").withColumn("release", F.lit(self.plan.recipe.release))
-        run = f"verdicts/{self.plan.run_id}"
-        warehouse.append(named.select(*VERDICTS.columns).coalesce(self._cores()), path, run, {"run": run})
+        rows = named.select(*VERDICTS.columns).coalesce(self._cores())
+        warehouse.replace_release(rows, path, self.plan.recipe.release, f"verdicts/{self.plan.run_id}")
 
     def _assemble(
         self, kept: DataFrame, copy_factors: Mapping[str, float], buckets: int, words: int, path: str
@@ -183,12 +186,19 @@ class Build:
         shuffled = to_buckets(copies, buckets, partitions, recipe.seed)
         names = tuple(source.name for source in recipe.sources)
         packs = assemble(shuffled, Assembly(recipe.forms, recipe.pack, names, recipe.seed))
-        lineage = {"run": self.plan.run_id, "release": recipe.release, "software": VERSION, "recipe": recipe.sha256()}
+        lineage = {
+            "run": self.plan.run_id,
+            "release": recipe.release,
+            "software": VERSION,
+            "recipe": recipe.sha256(),
+        }
         return write_once(self.spark, packs, path, SEQUENCES, self.plan.run_id, lineage)
 
     def _check_documents(self, decision: decide.Decision) -> None:
         ledger = warehouse.read_table(self.plan.warehouse, LEDGER, filters=[("step", "=", "ingest")])
-        mine = ledger.filter(pc.is_in(ledger["run_id"], value_set=_strings([f.snapshot for f in self.plan.files])))
+        mine = ledger.filter(
+            pc.is_in(ledger["run_id"], value_set=_strings([f.snapshot for f in self.plan.files]))
+        )
         kept = mine.filter(pc.equal(mine["reason"], "kept"))
         ingested = decide.Count(pc.sum(kept["rows"]).as_py() or 0, pc.sum(kept["words"]).as_py() or 0)
         found = sum(decision.by_reason.values(), decide.Count())
@@ -209,7 +219,9 @@ class Build:
                 raise AssertionError(f"words of {lang} do not add up: {drawn:,} drawn, {packed:,} packed")
         longest = max(p.longest for p in packs)
         if longest > self.plan.recipe.pack.words:
-            raise AssertionError(f"a pack has {longest} words, the recipe allows {self.plan.recipe.pack.words}")
+            raise AssertionError(
+                f"a pack has {longest} words, the recipe allows {self.plan.recipe.pack.words}"
+            )
 
     def _write_ledger(self, lines: list[dict[str, Any]], release: str, run: str, seconds: float) -> None:
         finished = datetime.now(UTC)
@@ -217,7 +229,16 @@ class Build:
         rows = [{"run_id": run} | line | common for line in lines]
         warehouse.append_rows(self.spark, self.plan.warehouse, LEDGER, rows, f"ledger/{run}")
 
-    def _publish(self, written: Written, buckets: int, packs: list[PackCount], documents_version: int) -> Manifest:
+    def _write_statistics(self, figures: list[dict[str, Any]]) -> None:
+        path = warehouse.table_path(self.plan.warehouse, STATISTICS)
+        warehouse.create(self.spark, path, STATISTICS)
+        frame = warehouse.few_rows(self.spark, STATISTICS, figures)
+        assert frame is not None  # a release that is not empty has figures
+        warehouse.replace_release(frame, path, self.plan.recipe.release, f"statistics/{self.plan.run_id}")
+
+    def _publish(
+        self, written: Written, buckets: int, packs: list[PackCount], documents_version: int
+    ) -> Manifest:
         plan = self.plan
         entry = TableEntry(
             path=SEQUENCES.name,
@@ -237,8 +258,18 @@ class Build:
             recipe_sha256=plan.recipe.sha256(),
             recipe=plain(plan.recipe),
             tables={SEQUENCES.name: entry},
-            inputs=[{"source": f.source, "origin": f.origin, "snapshot": f.snapshot, "bytes": f.size} for f in plan.files]
-            + [{"source": "", "origin": DOCUMENTS.name, "snapshot": str(documents_version), "bytes": 0}],
+            inputs=[
+                {
+                    "source": f.source,
+                    "origin": f.origin,
+                    "content": f.content,
+                    "snapshot": f.snapshot,
+                    "bytes": f.size,
+                }
+                for f in plan.files
+            ],
+            documents_version=documents_version,
+            thresholds=thresholds(plan.recipe),
         )
         write_manifest(plan.warehouse, manifest)
         return manifest

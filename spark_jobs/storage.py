@@ -83,7 +83,7 @@ def content_id(file: StoredFile) -> str:
     if isinstance(filesystem, fs.LocalFileSystem) and file.size <= WHOLE_HASH_BYTES:
         return xxhash.xxh3_64_hexdigest(Path(path).read_bytes())
     changed = (file.modified or datetime.fromtimestamp(0, UTC)).isoformat()
-    return xxhash.xxh3_64_hexdigest(f"{file.size} {changed}")
+    return xxhash.xxh3_64_hexdigest(f"{file.size} {changed}".encode())
 
 
 def exists(uri: str) -> bool:

@@ -74,17 +74,39 @@ def append(rows: DataFrame, path: str, run: str, lineage: Mapping[str, Any]) -> 
     )
 
 
+def replace_release(rows: DataFrame, path: str, release: str, run: str) -> None:
+    """Put a release's rows in place of those that an unpublished try under another recipe left, once a run."""
+    (
+        rows.write.format("delta")
+        .mode("overwrite")
+        .option("replaceWhere", f"release = '{release}'")
+        .option("txnAppId", run)
+        .option("txnVersion", 1)
+        .option("userMetadata", json.dumps({"run": run}))
+        .save(path)
+    )
+
+
 def append_rows(
     spark: SparkSession, warehouse: str, table: Table, rows: pa.Table | Sequence[Mapping[str, Any]], run: str
 ) -> None:
     """Append a few rows from the driver, once a run, checked against the contract; nothing where there are none."""
+    frame = few_rows(spark, table, rows)
+    if frame is not None:
+        path = table_path(warehouse, table)
+        create(spark, path, table)
+        append(frame, path, run, {"run": run})
+
+
+def few_rows(
+    spark: SparkSession, table: Table, rows: pa.Table | Sequence[Mapping[str, Any]]
+) -> DataFrame | None:
+    """Rows from the driver as a frame of one partition, checked against the contract; None where there are none."""
     arrow = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(list(rows), table.arrow_schema())
     if not arrow.num_rows:
-        return
+        return None
     table.check(arrow)
-    path = table_path(warehouse, table)
-    create(spark, path, table)
-    append(spark.createDataFrame(arrow.select(table.columns)).coalesce(1), path, run, {"run": run})
+    return spark.createDataFrame(arrow.select(table.columns)).coalesce(1)
 
 
 def read_arrow(path: str, columns: Iterable[str] | None = None, filters: Any = None) -> pa.Table:

@@ -17,7 +17,11 @@ def test_a_draw_does_not_depend_on_the_layout(spark, layouts):
 def test_draws_fill_the_unit_interval_and_purposes_and_seeds_are_independent(spark):
     row = (
         spark.range(20_000)
-        .select(uniform(1, "a", "id").alias("a"), uniform(1, "b", "id").alias("b"), uniform(2, "a", "id").alias("c"))
+        .select(
+            uniform(1, "a", "id").alias("a"),
+            uniform(1, "b", "id").alias("b"),
+            uniform(2, "a", "id").alias("c"),
+        )
         .agg(F.min("a"), F.max("a"), F.avg("a"), F.corr("a", "b"), F.corr("a", "c"))
         .first()
     )

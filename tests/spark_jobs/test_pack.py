@@ -51,7 +51,11 @@ def test_a_sentence_longer_than_a_pack_is_split_at_word_boundaries():
     texts, packs = packed(["one two three four five six seven.\n", "eight.\n"], 3, docs=[0, 1])
     assert texts == ["one two three", "four five six", "seven.\neight."]
     assert packs.n_words.tolist() == [3, 3, 2]
-    assert packs.n_sentences.tolist() == [1, 1, 1]  # the middle piece begins none, but a pack has at least one
+    assert packs.n_sentences.tolist() == [
+        1,
+        1,
+        1,
+    ]  # the middle piece begins none, but a pack has at least one
     assert packs.n_source_words.tolist() == [3, 3, 2]
 
 
@@ -101,7 +105,9 @@ def test_no_pack_passes_the_limit_and_no_text_is_lost(lang, docs, limit):
     assert "".join("".join(texts).split()) == "".join("".join(docs).split())
     assert made.n_words.tolist() == normalizers.word_counts(made.texts, lang).to_pylist()
     assert all(0 < n <= limit for n in made.n_words.tolist())
-    assert int(made.n_source_words.sum()) == sum(normalizers.word_counts(pa.array([s for s, _ in rows], pa.string()), lang).to_pylist())
+    assert int(made.n_source_words.sum()) == sum(
+        normalizers.word_counts(pa.array([s for s, _ in rows], pa.string()), lang).to_pylist()
+    )
     assert all(n >= 1 for n in [*made.n_docs.tolist(), *made.n_sentences.tolist()])
 
 

@@ -13,7 +13,9 @@ def test_shares_follow_the_formula_of_the_paper():
     assert asked_shares({"en": 900, "mr": 100}, 0.5) == pytest.approx({"en": 0.75, "mr": 0.25})
 
 
-@pytest.mark.parametrize(("alpha", "expected"), [(0.0, {"en": 0.5, "mr": 0.5}), (1.0, {"en": 0.9, "mr": 0.1})])
+@pytest.mark.parametrize(
+    ("alpha", "expected"), [(0.0, {"en": 0.5, "mr": 0.5}), (1.0, {"en": 0.9, "mr": 0.1})]
+)
 def test_alpha_0_gives_equal_shares_and_1_the_natural_ones(alpha, expected):
     assert asked_shares({"en": 900, "mr": 100}, alpha) == pytest.approx(expected)
 
@@ -33,7 +35,9 @@ def test_factors_multiply_the_natural_sizes_into_the_asked_ones():
 @pytest.fixture(scope="module")
 def documents(spark):
     ids = spark.range(6000)
-    return ids.selectExpr("cast(cast(id as string) as binary) doc_id", "if(id < 4000, 'en', 'mr') lang").persist()
+    return ids.selectExpr(
+        "cast(cast(id as string) as binary) doc_id", "if(id < 4000, 'en', 'mr') lang"
+    ).persist()
 
 
 def test_each_document_stays_floor_f_times_and_once_more_by_chance(documents):
