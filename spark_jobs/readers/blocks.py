@@ -6,7 +6,7 @@ A record that begins in a split belongs to it, wherever it ends; one over the li
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from spark_jobs.readers.records import RAW_BYTES, Split
@@ -22,13 +22,15 @@ class Border:
 
     ends: tuple[bytes, ...]
     """A record ends with one of these."""
-    lead: re.Pattern[bytes]
-    """What may stand before a record without being one; matches the empty string."""
+    lead: Callable[[bytes, int], int]
+    """(data, at) to where the next record begins, the end of data if that is not in sight."""
+    begin: bytes = b""
+    """What every record begins with, where there is such a mark; it also ends the record before."""
 
     @property
     def width(self) -> int:
-        """Bytes of the longest end."""
-        return max(map(len, self.ends))
+        """Bytes of the longest mark."""
+        return max(map(len, (*self.ends, self.begin)))
 
     def first(self, data: bytes, start: int = 0, ends_at: int = 0) -> tuple[int, int]:
         """The first border from `start` that ends at `ends_at` or later: begin and end, or -1 and -1."""
@@ -37,17 +39,41 @@ class Border:
             for end in self.ends
             if (at := data.find(end, max(start, ends_at - len(end)))) >= 0
         ]
+        if self.begin and (at := data.find(self.begin, start + 1)) >= 0:
+            found.append((at, at))
         return min(found, default=(-1, -1))
 
     def last(self, data: bytes) -> int:
         """End of the last border, 0 where there is none."""
-        return max((at + len(end) for end in self.ends if (at := data.rfind(end)) >= 0), default=0)
+        ends = [at + len(end) for end in self.ends if (at := data.rfind(end)) >= 0]
+        return max(*ends, data.rfind(self.begin) if self.begin else 0, 0, 0)
 
 
-LINES = Border((b"\n",), re.compile(b""))
+def _behind_empty_lines(data: bytes, at: int) -> int:
+    match = _EMPTY_LINES.match(data, at)
+    assert match is not None
+    return match.end()
+
+
+def _at_page(data: bytes, at: int) -> int:
+    found = data.find(PAGE, at)
+    if found >= 0:
+        return found
+    # The beginning of a mark whose rest is still to come.
+    return next(
+        (k for k in range(max(at, len(data) - len(PAGE) + 1), len(data)) if PAGE.startswith(data[k:])),
+        len(data),
+    )
+
+
+_EMPTY_LINES = re.compile(rb"(?:\r?\n)*")
+PAGE, PAGE_END = b"<page>", b"</page>"
+LINES = Border((b"\n",), lambda data, at: at)
 """Every line is a record, also an empty one. Only LF ends a line: JSON may hold other line separators."""
-PARAGRAPHS = Border((b"\n\n", b"\n\r\n"), re.compile(rb"(?:\r?\n)*"))
+PARAGRAPHS = Border((b"\n\n", b"\n\r\n"), _behind_empty_lines)
 """Records are lines up to an empty one."""
+PAGES = Border((PAGE_END,), _at_page, begin=PAGE)
+"""Records are the pages of a MediaWiki export; text inside them cannot hold the marks, XML escapes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +93,8 @@ def blocks(split: Split, border: Border, max_record_bytes: int) -> Iterator[Cut]
 
     A block ends with a border, except where the file ends without one.
     """
+    if border.begin:  # nobody needs to look back for the beginning of a record
+        return cut(events(split, archives_split=True), border, max_record_bytes)
     stream = events(split, lookbehind=border.width)
     return cut(stream, border, max_record_bytes, border.width if split.start else 0)
 
@@ -117,7 +145,8 @@ class _Cutter:
             yield self._long
         yield replace(damage, raw=damage.raw or rest[:RAW_BYTES])
         self._hold(b"")
-        self._passing, self._from, self._long = True, 0, None
+        # Nobody knows where in a record the bytes behind begin, unless records have a mark of their own.
+        self._passing, self._from, self._long = not self._border.begin, 0, None
         self.done = self._owned is not None
 
     def split_end(self) -> Iterator[Cut]:
@@ -172,11 +201,12 @@ class _Cutter:
         if end:
             yield from self._sized(data[:end])
             data = data[end:]
+        data = data[self._border.lead(data, 0) :]
         self._hold(data)
         self._pass_if_long(data)
 
     def _pass_if_long(self, data: bytes) -> None:
-        lead = self._lead(data)
+        lead = self._border.lead(data, 0)
         # Some bytes more than the limit: the last ones may belong to a border. And enough to quote.
         if len(data) - lead > max(self._limit, RAW_BYTES) + self._border.width:
             self._passing = True
@@ -192,21 +222,15 @@ class _Cutter:
             yield from self._pass_over(data)
             self.done = not self._passing
             return
-        lead = self._lead(data)
+        lead = self._border.lead(data, 0)
         if lead >= self._owned:
             self.done = True
-        elif data[lead:] != b"\r":  # whether that begins a record or an empty line, the next byte tells
+        elif self._border.first(data, lead) == (-1, -1):
+            self._pass_if_long(data)
+        else:
             _, end = self._border.first(data, lead)
-            if end < 0:
-                self._pass_if_long(data)
-            else:
-                yield from self._sized(data[:end])
-                self.done = True
-
-    def _lead(self, data: bytes, at: int = 0) -> int:
-        match = self._border.lead.match(data, at)
-        assert match is not None
-        return match.end()
+            yield from self._sized(data[:end])
+            self.done = True
 
     def _sized(self, block: bytes) -> Iterator[Cut]:
         """The block, without the records in it that are over the limit."""
@@ -215,7 +239,7 @@ class _Cutter:
             return
         good = at = 0
         while at < len(block):
-            lead = self._lead(block, at)
+            lead = self._border.lead(block, at)
             begin, end = self._border.first(block, lead)
             if end < 0:
                 begin = end = len(block)

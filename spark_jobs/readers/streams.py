@@ -169,7 +169,7 @@ def _member(stored: Stored, codec: Codec) -> Generator[bytes, None, Damage | Non
 
 
 def _up_to_damage(stored: Stored, codec: Codec, start: int, at: int, n_bytes: int) -> Iterator[bytes]:
-    """What the piece of `n_bytes` at `at` holds before it breaks: the member once more, and then byte by byte.
+    """What the piece at `at` holds before it breaks: the member once more, and then byte by byte.
 
     A decoder that fails keeps what it had decoded of the piece, which may be all of a small file.
     """

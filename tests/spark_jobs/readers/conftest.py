@@ -46,9 +46,9 @@ Reading = Callable[..., Seen]
 def seen() -> Reading:
     """Reads a split: seen("jsonl", path, start=5, end=9, max_record_bytes=5)."""
 
-    def read(format: str, path: Path, start: int = 0, end: int | None = None, **options) -> Seen:
+    def read(name: str, path: Path, start: int = 0, end: int | None = None, **options) -> Seen:
         return Seen().add(
-            readers.read(format, Split(uri=str(path), start=start, end=end), ReaderOptions(**options))
+            readers.read(name, Split(uri=str(path), start=start, end=end), ReaderOptions(**options))
         )
 
     return read
@@ -58,10 +58,10 @@ def seen() -> Reading:
 def reading(seen: Reading, tmp_path: Path) -> Reading:
     """Reads bytes as a file of a name: reading("jsonl", b"...", name="a.jsonl", max_record_bytes=5)."""
 
-    def read(format: str, content: bytes, name: str = "file", **options) -> Seen:
+    def read(format_name: str, content: bytes, name: str = "file", **options) -> Seen:
         path = tmp_path / name
         path.write_bytes(content)
-        return seen(format, path, **options)
+        return seen(format_name, path, **options)
 
     return read
 

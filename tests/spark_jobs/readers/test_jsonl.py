@@ -109,35 +109,10 @@ def test_an_object_over_two_lines_is_two_bad_lines_even_if_the_counts_agree(read
     assert seen.reasons == [(0, "bad_json"), (1, "bad_json"), (2, "bad_json")]
 
 
-line_pieces = st.sampled_from(
-    [
-        b'{"text":"a b"}',
-        b'{"text":"\\u00e9"}',
-        b"{",
-        b"}",
-        b'"',
-        b"\n",
-        b"\r\n",
-        b" ",
-        b"\\",
-        b"\xc3",
-        b"\xa9",
-        b"\0",
-    ]
-    + [
-        b'{"text":"x","y":{"z":[1,2]}}',
-        b",",
-        b":",
-        b"[",
-        b"]",
-        b'"text":',
-        b"\\ud800",
-        b"null",
-        b"-1e5",
-        b"\xef\xbb\xbf",
-    ]
-    + list(BAD)
-)
+SOUND = [b'{"text":"a b"}', b'{"text":"\\u00e9"}', b'{"text":"x","y":{"z":[1,2]}}']
+MARKS = [b"{", b"}", b'"', b"\n", b"\r\n", b" ", b"\\", b"\xc3", b"\xa9", b"\0", b",", b":", b"[", b"]"]
+WORDS = [b'"text":', b"\\ud800", b"null", b"-1e5", b"\xef\xbb\xbf"]
+line_pieces = st.sampled_from([*SOUND, *MARKS, *WORDS, *BAD])
 lines = st.lists(st.lists(line_pieces, min_size=1, max_size=3).map(b"".join), max_size=12).map(b"\n".join)
 
 
