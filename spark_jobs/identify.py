@@ -21,7 +21,7 @@ IDENTIFIED = pa.struct([pa.field("lang", pa.string()), pa.field("probability", p
 
 
 def language_of(texts: pa.Array | pa.ChunkedArray, among: Sequence[str]) -> pa.StructArray:
-    """The likeliest language of each text among some ISO 639-1 codes; type IDENTIFIED, null for null.
+    """The likeliest language of each text among some (ISO 639-1); of type IDENTIFIED, null for null.
 
     A text without letters is as like one as another: its probability is 1 / len(among).
     """

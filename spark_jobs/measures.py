@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -187,11 +188,10 @@ def _upper(hashes: Hashes) -> Positions:
 
 def kinds(block: Block) -> dict[str, Counts]:
     """How many characters of each kind a text has."""
-    kind_of, byte_table = _kind_tables()
-    by_byte = np.frombuffer(block.utf8.tobytes().translate(byte_table), np.uint8)
+    by_byte = _bytes_by_kind(block)
     characters = count_between(block.utf8.view(np.int8) > -65, block.starts) - 1
+    multibyte = [(found, np.searchsorted(at, block.starts)) for _, at, found in _not_ascii(block, by_byte)]
     counts = {}
-    multibyte = _not_ascii(block, by_byte, kind_of)
     for number, kind in enumerate(KINDS):
         if kind != "letter":
             counts[kind] = count_between(by_byte == number, block.starts)
@@ -202,24 +202,42 @@ def kinds(block: Block) -> dict[str, Counts]:
     return counts
 
 
-def _not_ascii(
-    block: Block, by_byte: Bytes, kind_of: npt.NDArray[np.uint8]
-) -> list[tuple[npt.NDArray[np.uint8], Positions]]:
-    """Kinds of the characters of two to four bytes that may be no letters, and where each text's begin."""
-    found = []
-    for size, lead_bits in ((2, 0x1F), (3, 0x0F), (4, 0x07)):
+def word_bytes(block: Block) -> Flags:
+    """True for each byte of a letter, a mark or a digit."""
+    letter, digit = KINDS.index("letter"), KINDS.index("digit")
+    by_byte = _bytes_by_kind(block)
+    inside: Flags = (by_byte == letter) | (by_byte == digit) | (by_byte > _MULTIBYTE)
+    for size, at, found in _not_ascii(block, by_byte):
+        others = at[(found != letter) & (found != digit)]
+        for k in range(size):
+            inside[others + k] = False
+    return inside
+
+
+def _bytes_by_kind(block: Block) -> Bytes:
+    _, byte_table = _kind_tables()
+    return np.frombuffer(block.utf8.tobytes().translate(byte_table), np.uint8)
+
+
+def _not_ascii(block: Block, by_byte: Bytes) -> Iterator[tuple[int, Positions, Bytes]]:
+    """Size, places and kinds of the characters of two, three and four bytes that may be no letters."""
+    kind_of, _ = _kind_tables()
+    for size in (2, 3, 4):
         at = np.flatnonzero(by_byte == _MULTIBYTE + size)
-        if not len(at):
-            continue
-        code = (block.utf8[at] & lead_bits).astype(np.int32)
-        for k in range(1, size):
-            code = code << 6 | (block.padded[at + k] & 0x3F)
-        found.append((kind_of[code], np.searchsorted(at, block.starts)))
-    return found
+        if len(at):
+            yield size, at, kind_of[code_points_at(block.padded, at, size)]
+
+
+def code_points_at(padded: Bytes, at: Positions, size: int) -> npt.NDArray[np.int32]:
+    """The code points of characters of `size` bytes, by where they begin."""
+    codes = (padded[at] & (0x7F if size == 1 else 0x7F >> size)).astype(np.int32)
+    for k in range(1, size):
+        codes = codes << 6 | (padded[at + k] & 0x3F)
+    return codes
 
 
 def code_points(name: str) -> list[tuple[int, int]]:
-    """The ranges of a list in data/characters.toml, first and last code point; none where it has no such list."""
+    """The ranges of a list in data/characters.toml, first and last; none where there is no such list."""
     ranges = [part.partition("-") for part in _characters().get(name, "").split()]
     return [(int(low, 16), int(high or low, 16)) for low, _, high in ranges]
 

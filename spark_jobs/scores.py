@@ -8,18 +8,18 @@ What each field of `documents.scores` is, exactly (a share of nothing is 0):
 - n_lines: pieces between line feeds that are not empty when bytes up to the space are cut off both ends. [C4]
 - mean_line_chars: characters of the text but line feeds, by n_lines. [mC4]
 - repeated_line_share: lines that equal an earlier one, both cut as above, by n_lines. [Gopher]
-- repeated_ngram_share: 5-grams of words (what stands between bytes up to the space, case as it is) that equal an
-  earlier one, by all 5-grams; in languages without spaces 10-grams of characters, of those that begin at a code
-  point divisible by four. Equal means equal in a 64-bit hash. [Gopher]
-- symbol_share, digit_share, letter_share: characters of that kind (data/characters.toml), by those that are not
-  white space. [Gopher, mC4]
-- terminal_punctuation_share: lines that end in a sentence terminator of the language, up to four closing quotes
-  or brackets passed over, by n_lines. [C4, FineWeb]
+- repeated_ngram_share: 5-grams of words (what stands between bytes up to the space, case as it is) that
+  equal an earlier one, by all 5-grams; in languages without spaces 10-grams of characters, of those that
+  begin at a code point divisible by four. Equal means equal in a 64-bit hash. [Gopher]
+- symbol_share, digit_share, letter_share: characters of that kind (data/characters.toml), by those that are
+  not white space. [Gopher, mC4]
+- terminal_punctuation_share: lines that end in a sentence terminator of the language, up to four closing
+  quotes or brackets passed over, by n_lines. [C4, FineWeb]
 - boilerplate: occurrences of the phrases in data/boilerplate.toml, in any case. [C4]
 - longest_word_bytes: bytes of the longest run of bytes above the space. [C4]
 
-Gopher: Rae et al. 2021, appendix A1.1 and table A1. C4: Raffel et al. 2020, section 2.2. mC4: Xue et al. 2021,
-section 3. FineWeb: Penedo et al. 2024, section 3.6.
+Gopher: Rae et al. 2021, appendix A1.1 and table A1. C4: Raffel et al. 2020, section 2.2. mC4: Xue et al.
+2021, section 3. FineWeb: Penedo et al. 2024, section 3.6.
 
 Price, one core: about 10 ms a megabyte of text, 14 of Japanese, where lower-casing it costs 0.6 to 1.4.
 """
