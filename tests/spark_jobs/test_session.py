@@ -65,6 +65,20 @@ def test_workers_run_this_python_with_the_environment_that_saves_cpu(spark):
     assert row.seen == [sys.executable, "1", "system"]
 
 
+def test_workers_start_tasks_without_archives_on_their_path_and_with_imports_frozen(spark):
+    def look(_batches):
+        import gc
+
+        import pyarrow as pa
+
+        archives = sum(entry.endswith((".zip", ".jar")) for entry in sys.path)
+        yield pa.RecordBatch.from_pydict({"archives": [archives], "frozen": [gc.get_freeze_count()]})
+
+    [row] = spark.range(1, numPartitions=1).mapInArrow(look, "archives long, frozen long").collect()
+    assert row.archives == 0
+    assert row.frozen > 10_000
+
+
 def test_a_delta_write_leaves_nothing_on_the_terminal(tmp_path):
     command = [sys.executable, "-c", WRITE_A_TABLE, str(tmp_path / "table")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
