@@ -1,8 +1,8 @@
 """Runs in place of `pyspark.daemon` in local sessions: the process that forks Spark's Python workers.
 
-An empty Python task costs 110 ms of CPU by default and 1.3 ms here (200 tasks, two cores). Spark puts two zips
-and a jar on the path of its workers, whose tables of contents each task reads again (95 ms of it); a
-pip-installed pyspark needs none of them. And each task ends in a garbage collection over all that was imported.
+An empty Python task costs 110 ms of CPU by default and 1.3 ms here (200 tasks, two cores). Spark puts two
+zips and a jar on the path of its workers, whose tables of contents each task reads again (95 ms of it); a
+pip-installed pyspark needs none of them. And each task ends in a garbage collection over all imports.
 """
 
 import gc
