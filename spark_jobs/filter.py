@@ -136,6 +136,10 @@ class FilterConfig(Thresholds):
                     found[name] = value
         return found
 
+    def resolved(self) -> dict[str, dict[str, float]]:
+        """The thresholds of every language, as they stand beside a release and count in its identity."""
+        return {lang: self.thresholds(lang) for lang in normalizers.languages()}
+
 
 def filter_documents(documents: DataFrame, config: FilterConfig) -> DataFrame:
     """Documents in, the same rows out with `reason`: why one is left out, null where it is kept.
@@ -182,7 +186,8 @@ def identify_language(documents: DataFrame) -> DataFrame:
     from spark_jobs.identify import language_of
 
     kind = StructType([StructField("lang", StringType()), StructField("probability", FloatType())])
-    identify = F.arrow_udf(functools.partial(language_of, among=normalizers.languages()), kind)
+    among = normalizers.languages()
+    identify = F.arrow_udf(lambda texts: language_of(texts, among), kind)
     found = documents.withColumn("_identified", identify("text"))
     guessed = {
         "language_guess": F.col("_identified.lang"),

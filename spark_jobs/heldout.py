@@ -9,6 +9,8 @@ C).
 
 Hashes find candidates, a comparison of the units themselves decides: nothing is hit that does not hold the
 words.
+
+Price, one core: 6 to 9 ms a megabyte of text that holds none of them, lower-casing included.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ def language_of(texts: pa.Array | pa.ChunkedArray, among: Sequence[str]) -> pa.S
     """
     column = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
     classify = _identifier(tuple(sorted(among))).classify
-    # A row at a time: the model walks an automaton over bytes in Python, there is nothing to share between rows.
+    # A row at a time: the model walks an automaton over bytes in Python, rows share nothing.
     heads = pc.utf8_slice_codeunits(column, 0, HEAD_CHARS).to_pylist()
     found = [None if head is None else classify(head) for head in heads]
     rows = [None if pair is None else {"lang": pair[0], "probability": pair[1]} for pair in found]
