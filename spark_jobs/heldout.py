@@ -4,11 +4,10 @@ Texts are compared as sequences of units. A unit is a word, a maximal run of let
 lower-cased; in languages that write no spaces it is one letter or digit, and two of them stand for a word.
 Everything else, be it spaces, marks or line breaks, separates and does not count. A document is hit by every
 n-gram of units that it shares with an evaluation text; an evaluation text shorter than an n-gram hits only a
-document that is nothing else. n = 8 words is the lower end of what GPT-3 used (Brown et al. 2020, appendix
-C).
+document that is nothing else. n = 8 words is the least that GPT-3 used (Brown et al. 2020, appendix C).
 
-Hashes find candidates, a comparison of the units themselves decides: nothing is hit that does not hold the
-words.
+Hashes find candidates, a comparison of the units themselves decides: nothing is hit that does not hold
+the words.
 
 Price, one core: 6 to 9 ms a megabyte of text that holds none of them, lower-casing included.
 """

@@ -12,7 +12,7 @@ What each field of `documents.scores` is, exactly (a share of nothing is 0):
   equal an earlier one, by all 5-grams; in languages without spaces 10-grams of characters, of those that
   begin at a code point divisible by four. Equal means equal in a 64-bit hash. [Gopher]
 - symbol_share, digit_share, letter_share: characters of that kind (data/characters.toml), by those that are
-  not white space. [Gopher, mC4]
+  not white space. [Gopher; digits: NeMo Curator]
 - terminal_punctuation_share: lines that end in a sentence terminator of the language, up to four closing
   quotes or brackets passed over, by n_lines. [C4, FineWeb]
 - boilerplate: occurrences of the phrases in data/boilerplate.toml, in any case. [C4]
