@@ -144,12 +144,12 @@ class FilterConfig(Thresholds):
 def filter_documents(documents: DataFrame, config: FilterConfig) -> DataFrame:
     """Documents in, the same rows out with `reason`: why one is left out, null where it is kept.
 
-    Takes the columns lang, n_words, n_chars and scores; with `check_language` also language_guess and
-    language_probability, made from text where they are missing. A reason that a row already has stays.
+    Takes the columns lang, n_words, n_chars and scores; with `check_language` also identified, made from text
+    where there is no such column. A reason that a row already has stays.
     """
     import pyspark.sql.functions as F
 
-    if config.check_language and "language_guess" not in documents.columns:
+    if config.check_language and "identified" not in documents.columns:
         documents = identify_language(documents)
     earlier = [F.col("reason")] if "reason" in documents.columns else []
     return documents.withColumn("reason", F.coalesce(*earlier, filter_reason(config)))
@@ -158,8 +158,8 @@ def filter_documents(documents: DataFrame, config: FilterConfig) -> DataFrame:
 def filter_reason(config: FilterConfig) -> Column:
     """The name of the first rule that a document fails, null where it keeps them all.
 
-    An expression over lang, n_words, n_chars and scores, with `check_language` also language_guess and
-    language_probability; a document that lacks one of them gets UNSCORED and is not passed over in silence.
+    An expression over lang, n_words, n_chars and scores, with `check_language` also identified; a document
+    that lacks one of them gets UNSCORED and is not passed over in silence.
     """
     import pyspark.sql.functions as F
 
@@ -173,13 +173,13 @@ def filter_reason(config: FilterConfig) -> Column:
         failed.append(F.when(number < limit if rule.fails == "<" else number > limit, rule.name))
     if config.check_language:
         enough = F.lit(config.min_language_probability).cast("float")
-        other = F.col("language_guess") != F.col("lang")
-        failed.append(F.when(other | (F.col("language_probability") < enough), LANGUAGE))
+        other = F.col("identified.lang") != F.col("lang")
+        failed.append(F.when(other | (F.col("identified.probability") < enough), LANGUAGE))
     return F.coalesce(*failed)
 
 
 def identify_language(documents: DataFrame) -> DataFrame:
-    """Adds language_guess and language_probability: the likeliest of our languages."""
+    """Adds `identified`, struct<lang, probability>: the likeliest of our languages (identify.py)."""
     import pyspark.sql.functions as F
     from pyspark.sql.types import FloatType, StringType, StructField, StructType
 
@@ -188,12 +188,7 @@ def identify_language(documents: DataFrame) -> DataFrame:
     kind = StructType([StructField("lang", StringType()), StructField("probability", FloatType())])
     among = normalizers.languages()
     identify = F.arrow_udf(lambda texts: language_of(texts, among), kind)
-    found = documents.withColumn("_identified", identify("text"))
-    guessed = {
-        "language_guess": F.col("_identified.lang"),
-        "language_probability": F.col("_identified.probability"),
-    }
-    return found.withColumns(guessed).drop("_identified")
+    return documents.withColumn("identified", identify("text"))
 
 
 def _missing(config: FilterConfig) -> Column:
@@ -201,7 +196,7 @@ def _missing(config: FilterConfig) -> Column:
 
     needed = ["lang", *sorted({rule.number for rule in RULES})]
     if config.check_language:
-        needed += ["language_guess", "language_probability"]
+        needed += ["identified.lang", "identified.probability"]
     return functools.reduce(lambda a, b: a | b, [F.expr(name).isNull() for name in needed])
 
 

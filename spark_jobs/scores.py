@@ -40,7 +40,6 @@ import pyarrow.compute as pc
 from normalizers.languages import Language, language
 from schemas.scores import SCORES, SCORES_TYPE
 from spark_jobs.buffers import Block, Counts, Positions, blocks, count_between, spans
-from spark_jobs.identify import language_of
 from spark_jobs.measures import (
     character_runs,
     kinds,
@@ -51,7 +50,7 @@ from spark_jobs.measures import (
     word_runs,
 )
 
-__all__ = ["SCORES", "SCORES_TYPE", "SCORES_VERSION", "compute_scores", "language_of"]
+__all__ = ["SCORES", "SCORES_TYPE", "SCORES_VERSION", "compute_scores"]
 
 DATA = Path(__file__).parent / "data"
 NGRAM_WORDS = 5

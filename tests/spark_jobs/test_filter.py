@@ -234,11 +234,8 @@ def test_a_guess_from_ingest_is_used_and_an_unsure_one_is_not_enough(spark):
     guesses = {"sure": ("en", 0.9), "unsure": ("en", 0.4), "other": ("de", 0.9), "none": (None, None)}
     guess = F.create_map(*[p for name, (lang, _) in guesses.items() for p in (F.lit(name), F.lit(lang))])
     how = F.create_map(*[p for name, (_, sure) in guesses.items() for p in (F.lit(name), F.lit(sure))])
-    documents = (
-        frame(spark, {name: {} for name in guesses})
-        .withColumn("language_guess", guess[F.col("name")])
-        .withColumn("language_probability", how[F.col("name")].cast("float"))
-    )
+    identified = F.struct(guess[F.col("name")].alias("lang"), how[F.col("name")].alias("probability"))
+    documents = frame(spark, {name: {} for name in guesses}).withColumn("identified", identified)
     expected = {"sure": None, "unsure": LANGUAGE, "other": LANGUAGE, "none": UNSCORED}
     assert reasons(documents, FilterConfig(check_language=True)) == expected
 
