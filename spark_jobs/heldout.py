@@ -316,5 +316,5 @@ def _bounds(lengths: Counts) -> Positions:
     return np.concatenate((np.zeros(1, np.int64), np.cumsum(lengths)))
 
 
-def _joined(parts: list[Any], kind: type[np.generic]) -> Any:  # noqa: ANN401  arrays of the kind that is asked for
+def _joined(parts: list[Any], kind: type[np.generic]) -> Any:
     return np.concatenate(parts) if parts else np.zeros(0, kind)

@@ -35,7 +35,7 @@ def language_of(texts: pa.Array | pa.ChunkedArray, among: Sequence[str]) -> pa.S
 
 
 @functools.lru_cache(maxsize=4)
-def _identifier(among: tuple[str, ...]) -> Any:  # noqa: ANN401  py3langid has no types
+def _identifier(among: tuple[str, ...]) -> Any:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
