@@ -223,14 +223,17 @@ class _Cutter:
             self.done = not self._passing
             return
         lead = self._border.lead(data, 0)
+        _, end = self._border.first(data, lead)
         if lead >= self._owned:
             self.done = True
-        elif self._border.first(data, lead) == (-1, -1):
+        elif end < 0:
             self._pass_if_long(data)
         else:
-            _, end = self._border.first(data, lead)
             yield from self._sized(data[:end])
-            self.done = True
+            self._hold(data[end:])
+            self._owned -= end
+            # A page that is not closed ends where the next begins, perhaps in this split as well.
+            yield from self._last_record()
 
     def _sized(self, block: bytes) -> Iterator[Cut]:
         """The block, without the records in it that are over the limit."""

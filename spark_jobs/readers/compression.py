@@ -57,7 +57,7 @@ class Codec:
 class _Whole:
     """A decoder whose output for a piece is small anyway."""
 
-    def __init__(self, decoder: Any) -> None:  # noqa: ANN401 - four libraries, one shape, no common type
+    def __init__(self, decoder: Any) -> None:
         self._decoder = decoder
 
     def decoded(self, piece: bytes) -> Iterable[bytes]:

@@ -90,6 +90,8 @@ def checked(
 
 def _problems(texts: pa.Array, is_valid: bool) -> dict[int, tuple[str, str]]:
     """Reason and detail by row."""
+    if len(texts) == 0:
+        return {}
     if (is_valid or is_utf8(texts)) and text_bytes(texts).all():
         blank = pc.or_(pc.utf8_is_space(texts), pc.equal(pc.binary_length(texts), 0))
         return {int(row): _EMPTY for row in pc.indices_nonzero(blank).to_numpy()}

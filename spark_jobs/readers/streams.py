@@ -94,7 +94,7 @@ def _plain(split: Split, stored: Stored, lookbehind: int) -> Iterator[Event]:
         return
     first = len(_BOM) if head.startswith(_BOM) else 0
     # A split that would have to look behind the beginning of the file moves on by those few bytes.
-    least = first + lookbehind + 1
+    least = first + lookbehind
     start, end = (least if 0 < at < least else at for at in (split.start, split.end or 0))
     stored.move(start - lookbehind if start else first)
     if split.end is not None:
