@@ -24,7 +24,7 @@ _SHARDS = 2  # a language; twelve languages make 24 files
 _NEIGHBOURS = 40
 _COPIES = 0.1
 _BROKEN_EVERY = 5000
-_FORMAT = 2  # of the made files: a change makes old caches stale
+_FORMAT = 3  # of the made files: a change makes old caches stale
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class Expected:
     documents: int = 0
     """Readable rows."""
     distinct: int = 0
-    """Different texts among them, within a language."""
+    """Different texts among them."""
     broken: int = 0
     """Lines that are not JSON."""
 
@@ -70,7 +70,7 @@ def expected(made: Path) -> Expected:
 
 
 def _make(files: list[Path], target_bytes: int, folder: Path) -> None:
-    counts, held_out = Expected(), []
+    counts, held_out, seen = Expected(), [], set()
     (folder / "mc4").mkdir()
     for file in files:
         lang = file.name.partition(".")[0]
@@ -80,9 +80,10 @@ def _make(files: list[Path], target_bytes: int, folder: Path) -> None:
         rows = _multiply(rows, target_bytes // len(files), chance)
         long_lines = [line for text, _ in rows[:2000] for line in text.split("\n") if len(line.split()) >= 8]
         held_out += chance.sample(long_lines, min(150, len(long_lines)))
-        counts.distinct += len({hashlib.sha256(text.encode()).digest() for text, _ in rows})
+        seen |= {hashlib.sha256(text.encode()).digest() for text, _ in rows}
         for shard in range(_SHARDS):
             _write(folder / "mc4" / f"{lang}-{shard:05d}.jsonl.gz", rows[shard::_SHARDS], counts)
+    counts.distinct = len(seen)
     (folder / "held_out.txt").write_text("\n".join(held_out) + "\n", encoding="utf-8")
     (folder / "expected.json").write_text(json.dumps(asdict(counts)), encoding="utf-8")
 
