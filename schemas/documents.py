@@ -1,4 +1,5 @@
-"""`documents`: every text that could be read, with what later steps decide by. Nothing is dropped at ingest."""
+"""`documents`: every text that could be read, with what later steps decide by. Nothing is dropped at
+ingest."""
 
 import pyarrow as pa
 
@@ -21,7 +22,7 @@ DOCUMENTS = Table(
         Field(
             "ordinal",
             pa.int64(),
-            "position in the file: number of the record, plus the first byte of the split in files read in pieces",
+            "position in the file: number of the record; plus its split's first byte in files read in pieces",
             at_least=0,
         ),
         Field("text", pa.string(), "the text, white space cut off both ends"),
@@ -31,13 +32,13 @@ DOCUMENTS = Table(
         Field(
             "identified",
             pa.struct([pa.field("lang", pa.string()), pa.field("probability", pa.float32())]),
-            "the language an identifier takes it for, and how surely (0 to 1); null where the recipe did not ask",
+            "the language an identifier takes it for, and how surely (0 to 1); null where nobody asked",
             nullable=True,
         ),
         Field(
             "held_out",
             pa.int32(),
-            "n-grams shared with the evaluation texts of the recipe it was read for; null where none were named",
+            "n-grams shared with the evaluation texts of the recipe it was read for; null without any",
             nullable=True,
             at_least=0,
         ),

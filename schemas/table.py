@@ -1,7 +1,8 @@
-"""A table is declared once: one declaration gives the Arrow schema, the Spark DDL, the check and the page in docs/.
+"""A table is declared once: one declaration gives the Arrow schema, the Spark DDL, the check and the page in
+docs/.
 
-Neither Spark nor Delta is imported here: the Spark view is a DDL string, so the trainer can read the same contracts
-where no Java is installed (design.md section 2).
+Neither Spark nor Delta is imported here: the Spark view is a DDL string, so the trainer can read the same
+contracts where no Java is installed (design.md section 2).
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ class Field:
     at_most: int | None = None
 
     def check(self, column: pa.ChunkedArray, table: str) -> None:
-        """Raise ContractError, naming the column and one offending value, where a value breaks the promise."""
+        """Raise ContractError, naming the column and one offending value, where a value breaks the
+        promise."""
         if not self.nullable and column.null_count:
             raise ContractError(f"{table}.{self.name}: {column.null_count} nulls, none allowed")
         bad = None

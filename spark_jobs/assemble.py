@@ -1,7 +1,7 @@
 """After the exchange: forms, sentences, packs and their order, in one Python pass over each bucket.
 
-A bucket is held in memory once (25 to 80 MB of text, `pack.bucket_words`); its packs leave in hash order, so a file
-holds whole buckets and the rows of a file show no trace of language or source.
+A bucket is held in memory once (25 to 80 MB of text, `pack.bucket_words`); its packs leave in hash order, so
+a file holds whole buckets and the rows of a file show no trace of language or source.
 """
 
 from __future__ import annotations

@@ -223,11 +223,12 @@ def _stats(options: argparse.Namespace) -> int:
         )
     figures = {name: release_figures(path, name) for name in names}
     console = Console(width=_width())
-    _show(
-        options,
-        figures[names[0]] if options.release else figures,
-        lambda: [print_release(one, console) for one in figures.values()],
-    )
+
+    def in_words() -> None:
+        for one in figures.values():
+            print_release(one, console)
+
+    _show(options, figures[names[0]] if options.release else figures, in_words)
     return 0
 
 

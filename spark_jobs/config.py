@@ -1,4 +1,5 @@
-"""Dataclasses from YAML, strictly: an unknown key, a missing one or a wrong type is an error that says what to write."""
+"""Dataclasses from YAML, strictly: an unknown key, a missing one or a wrong type is an error that says
+what to write."""
 
 from __future__ import annotations
 
@@ -45,35 +46,37 @@ def plain(config: object) -> Any:
 
 
 def _convert(kind: Any, value: object, where: str) -> object:
+    """`value` as the annotated type `kind`; ConfigError where it is something else."""
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
-        if value is None and type(None) in inner:
-            return None
-        return _convert(next(part for part in inner if part is not type(None)), value, where)
-    if origin is Literal:
-        if value not in inner:
-            raise ConfigError(where, value, accepted=", ".join(map(str, inner)))
-        return value
+        some = next(part for part in inner if part is not type(None))
+        return None if value is None and type(None) in inner else _convert(some, value, where)
+    if origin is not None and origin is not Literal:
+        return _convert_container(origin, inner, value, where)
     if dataclasses.is_dataclass(kind):
         return build(typing.cast(type, kind), value, where)
+    if kind is float and type(value) is int:
+        return float(value)
+    if value not in inner if origin is Literal else type(value) is not kind:
+        raise ConfigError(where, value, accepted=_describe(kind))
+    return value
+
+
+def _convert_container(origin: Any, inner: tuple[Any, ...], value: object, where: str) -> object:
     if origin is tuple:
         if not isinstance(value, list):
             raise ConfigError(where, value, accepted="a list")
         return tuple(_convert(inner[0], item, f"{where}[{n}]") for n, item in enumerate(value))
-    if origin in (dict, Mapping) or origin is not None and issubclass(origin, Mapping):
-        if not isinstance(value, Mapping):
-            raise ConfigError(where, value, accepted="keys and values")
-        return {str(k): _convert(inner[1], item, _dotted(where, str(k))) for k, item in value.items()}
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if kind in _NAMES and type(value) is not kind:
-        raise ConfigError(where, value, accepted=_describe(kind))
-    return value
+    if not isinstance(value, Mapping):
+        raise ConfigError(where, value, accepted="keys and values")
+    return {str(k): _convert(inner[1], item, _dotted(where, str(k))) for k, item in value.items()}
 
 
 def _describe(kind: Any) -> str:
     if typing.get_origin(kind) is tuple:
         return "a list"
+    if typing.get_origin(kind) is Literal:
+        return ", ".join(map(str, typing.get_args(kind)))
     return _NAMES.get(kind, "keys and values" if dataclasses.is_dataclass(kind) else str(kind))
 
 

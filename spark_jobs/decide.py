@@ -23,7 +23,8 @@ SIZES = ("rows", "words")
 
 
 def with_places(spark: SparkSession, documents: DataFrame, files: Sequence[InputFile]) -> DataFrame:
-    """The documents of these files; adds `source_index` and `place`, which follow source priority, origin, ordinal."""
+    """The documents of these files; adds `source_index` and `place`, which follow source priority, origin,
+    ordinal."""
     import pyspark.sql.functions as F
 
     ranked = sorted(files, key=lambda f: (f.source_index, f.origin))
@@ -110,7 +111,8 @@ class Copies:
     passed_over: Count
     """Documents of which there is no copy."""
     squares: float
-    """Sum of the squared words of the parts whose form is decided at once: the variance of the spoken share."""
+    """Sum of the squared words of the parts whose form is decided at once: the variance of the spoken
+    share."""
 
 
 def count_copies(
@@ -151,7 +153,7 @@ def ledger_groups(decision: Decision, copies: Mapping[Key, Copies]) -> list[dict
             ("decontaminate", lambda r: r == decontaminate.REASON),
             ("deduplicate", lambda r: r == deduplicate.REASON),
         ):
-            dropped = {reason: count for reason, count in reasons.items() if mine(reason)}
+            dropped = {reason: count for reason, count in reasons.items() if reason and mine(reason)}
             left = sum(dropped.values(), Count())
             out = Count(rows.rows - left.rows, rows.words - left.words)
             lines += _group(step, key, rows, out, {"kept": out, **dropped})

@@ -1,7 +1,8 @@
 """Exact de-duplication across sources: of equal texts one stays, the same one on every run.
 
-Only hashes move: the text takes no part in the aggregation, and the copies to drop are found again by a broadcast
-of the few repeated hashes (design.md section 4, guarantee 7; measured: 5 MB shuffled against 234 MB by text).
+Only hashes move: the text takes no part in the aggregation, and the copies to drop are found again by a
+broadcast of the few repeated hashes (design.md section 4, guarantee 7; measured: 5 MB shuffled against 234
+MB by text).
 """
 
 from __future__ import annotations
@@ -20,15 +21,17 @@ class DeduplicateConfig:
     """Which documents count as the same."""
 
     exact: bool = True
-    """Of documents with the same text one stays: from the first source of the recipe, then the first origin and
-    ordinal. False keeps all."""
+    """Of documents with the same text one stays: from the first source of the recipe, then the first origin
+    and ordinal. False keeps all."""
 
 
 def repeated(documents: DataFrame) -> DataFrame:
-    """(doc_id, keeper) of each text that occurs more than once; `keeper` is the smallest `place` of its documents.
+    """(doc_id, keeper) of each text that occurs more than once; `keeper` is the smallest `place` of its
+    documents.
 
-    `place` is a 64-bit number that orders documents by source priority, origin and ordinal (runner.place). It has to
-    be a number: a string or a struct in the aggregate would turn the hash aggregate into a sort (2.4 times the CPU).
+    `place` is a 64-bit number that orders documents by source priority, origin and ordinal (runner.place).
+    It has to be a number: a string or a struct in the aggregate would turn the hash aggregate into a sort
+    (2.4 times the CPU).
     """
     import pyspark.sql.functions as F
 
@@ -37,7 +40,8 @@ def repeated(documents: DataFrame) -> DataFrame:
 
 
 def drop_repeated(documents: DataFrame, duplicates: DataFrame) -> DataFrame:
-    """The documents without those that `repeated` found, but for its keepers. Broadcasts 24 bytes a repeated text."""
+    """The documents without those that `repeated` found, but for its keepers. Broadcasts 24 bytes a
+    repeated text."""
     import pyspark.sql.functions as F
 
     marked = F.broadcast(duplicates.withColumnRenamed("doc_id", "repeated_id"))
@@ -46,6 +50,6 @@ def drop_repeated(documents: DataFrame, duplicates: DataFrame) -> DataFrame:
 
 
 def deduplicate(documents: DataFrame, config: DeduplicateConfig) -> DataFrame:
-    """Documents (with `doc_id` and `place`) in, one of each text out. For use alone; a build keeps `repeated` between
-    its passes instead of finding it twice."""
+    """Documents (with `doc_id` and `place`) in, one of each text out. For use alone; a build keeps
+    `repeated` between its passes instead of finding it twice."""
     return drop_repeated(documents, repeated(documents)) if config.exact else documents

@@ -1,7 +1,7 @@
 """The one source of chance: every random choice is a hash of (seed, purpose, row), never of a row's place.
 
-So a release does not depend on partitions, cores, retries or the order of files (design.md section 4, guarantee 1;
-measured: `rand`, `sample` and `monotonically_increasing_id` all change with the layout).
+So a release does not depend on partitions, cores, retries or the order of files (design.md section 4,
+guarantee 1; measured: `rand`, `sample` and `monotonically_increasing_id` all change with the layout).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _MIX_2 = np.uint64(0x94D049BB133111EB)
 def hash64(seed: int, purpose: str, *ids: Column | str) -> Column:
     """64 bits set by seed, purpose and row.
 
-    `purpose` keeps draws apart: without it the documents that resampling repeats would be the ones that go into
-    spoken form.
+    `purpose` keeps draws apart: without it the documents that resampling repeats would be the ones that go
+    into spoken form.
     """
     import pyspark.sql.functions as F
 
@@ -39,7 +39,8 @@ def uniform(seed: int, purpose: str, *ids: Column | str) -> Column:
 
 
 def mix(draw: npt.NDArray[np.int64], *counters: npt.NDArray[np.int64] | int) -> npt.NDArray[np.uint64]:
-    """The finaliser of splitmix64 over a 64-bit draw and counters: further draws of the same row, inside Arrow code."""
+    """The finaliser of splitmix64 over a 64-bit draw and counters: further draws of the same row, inside
+    Arrow code."""
     with np.errstate(over="ignore"):
         z = np.asarray(draw).astype(np.int64).view(np.uint64).copy()
         for counter in counters:

@@ -1,7 +1,8 @@
-"""Spoken and written form: 70 % of the text is put into the form a speech recogniser writes (paper section 2.2).
+"""Spoken and written form: 70 % of the text is put into the form a speech recogniser writes (paper section
+2.2).
 
-The unit of choice is a part of a document copy: documents over `part_words` words are cut, or a few very long ones
-would carry the share of a small language far from the one asked.
+The unit of choice is a part of a document copy: documents over `part_words` words are cut, or a few very
+long ones would carry the share of a small language far from the one asked.
 """
 
 from __future__ import annotations
@@ -51,12 +52,13 @@ def parts(
 ) -> npt.NDArray[np.int64]:
     """The part each sentence belongs to, 0-based.
 
-    `words_before`: words of the document before the sentence; `words`: words of its whole document. A document of w
-    words has ceil(w / part_words) parts of equal size, give or take a sentence.
+    `words_before`: words of the document before the sentence; `words`: words of its whole document. A
+    document of w words has ceil(w / part_words) parts of equal size, give or take a sentence.
     """
     n_parts = np.maximum(-(-words // part_words), 1)
     part = (words_before * n_parts / np.maximum(words, 1)).astype(np.int64)
-    return np.minimum(part, n_parts - 1)
+    capped: npt.NDArray[np.int64] = np.minimum(part, n_parts - 1)
+    return capped
 
 
 def is_spoken(
@@ -72,8 +74,8 @@ def speak(texts: pa.Array, lang: str) -> pa.Array:
 
 
 def assign_forms(copies: DataFrame, config: FormsConfig, seed: int) -> DataFrame:
-    """One row a part: document copies (doc_id, copy, lang, text, n_words) in; adds `part` and `form`, and puts the
-    text of spoken parts into spoken form.
+    """One row a part: document copies (doc_id, copy, lang, text, n_words) in; adds `part` and `form`, and
+    puts the text of spoken parts into spoken form.
 
     For use alone. A build decides the forms where it packs, in the same pass over the text.
     """

@@ -1,8 +1,8 @@
 """Ingest: raw files to `documents`, in one pass over the bytes.
 
-A document leaves with its content hash, its words, its quality scores and its hits in the evaluation texts, so that
-everything later decides from small columns. Nothing is dropped here. What cannot become a document is written beside,
-one small file a damaged split, and goes to `quarantine` after the commit.
+A document leaves with its content hash, its words, its quality scores and its hits in the evaluation texts,
+so that everything later decides from small columns. Nothing is dropped here. What cannot become a document
+is written beside, one small file a damaged split, and goes to `quarantine` after the commit.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ def tasks_of(files: Sequence[InputFile], ingest: Ingest) -> list[Task]:
 
 
 def in_bins(tasks: Sequence[Task], cores: int) -> list[list[Task]]:
-    """Tasks of about equal size, the longest first, each of several splits: the biggest file does not come last."""
+    """Tasks of about equal size, the longest first, each of several splits: the biggest file does not come
+    last."""
     total = sum(_stored_bytes(task) for task in tasks)
     wanted = max(TASKS_A_CORE * cores, total // TASK_BYTES)
     bins: list[list[Task]] = [[] for _ in range(max(1, min(len(tasks), wanted)))]
@@ -191,13 +192,6 @@ def _staged(file: InputFile, rejected: Rejected) -> dict[str, Any]:
 
 def staged_rejections(staging: str) -> pa.Table:
     """All records that this run rejected: the quarantine's columns, `lang` and `rows`."""
-    filesystem, path = storage.open_filesystem(staging)
-    if not storage.exists(staging):
-        return _STAGED.empty_table()
-    files = [info.path for info in filesystem.get_file_info(storage.fs.FileSelector(path, recursive=False))]
-    tables = [
-        pq.read_table(name, filesystem=filesystem, schema=_STAGED)
-        for name in sorted(files)
-        if "/." not in name
-    ]
+    found = storage.find(staging, "*.parquet")
+    tables = [pq.read_table(pa.BufferReader(storage.read_bytes(f.uri)), schema=_STAGED) for _, f in found]
     return pa.concat_tables(tables) if tables else _STAGED.empty_table()

@@ -14,8 +14,9 @@ from spark_jobs import storage
 from spark_jobs.errors import ConfigError
 from spark_jobs.recipe import Recipe, SourceConfig
 
-_ROMANISED = ("latn", "rom", "translit")
-"""mC4 has c4-hi-Latn, CC-100 has hi_rom: the language in another script, which no Hindi model should read as Hindi."""
+_OTHER_SCRIPT = ("latn", "rom", "translit")
+"""mC4 has c4-hi-Latn, CC-100 has hi_rom: the language in another script, which no Hindi model should read
+as Hindi."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,13 @@ class InputFile:
     content: str
     """Hash of its content alone, 16 hexadecimal digits."""
     snapshot: str
-    """Hash of its content and of how it is read, 16 hexadecimal digits: what is ingested once is never read again."""
+    """Hash of its content and of how it is read, 16 hexadecimal digits: what is ingested once is never
+    read again."""
 
 
 def resolve_inputs(recipe: Recipe, reading: str) -> list[InputFile]:
-    """The files of all sources in order of source priority and origin; `reading` identifies how they will be read.
+    """The files of all sources in order of source priority and origin; `reading` identifies how they will be
+    read.
 
     Raises ConfigError where a path matches nothing or the language of a file cannot be told.
     """
@@ -70,20 +73,21 @@ def resolve_inputs(recipe: Recipe, reading: str) -> list[InputFile]:
 def file_language(source: SourceConfig, origin: str) -> tuple[str | None, bool]:
     """The language of a file, and whether it is one we know; (None, True) where a column tells.
 
-    The file's name is read first, then its folders from the innermost out: `en.txt.xz`, `c4-en.tfrecord-00001.json.gz`,
-    `enwiki-20191120-pages-articles.xml.bz2`, `xml/en/1994/300000/4000000.xml`.
+    The file's name is read first, then its folders from the innermost out: `en.txt.xz`,
+    `c4-en.tfrecord-00001.json.gz`, `enwiki-20191120-pages-articles.xml.bz2`,
+    `xml/en/1994/300000/4000000.xml`.
     """
     if source.lang_column is not None:
         return None, True
     if source.lang is not None:
         return source.lang, True
     for part in reversed(origin.split("/")):
-        tokens = re.split(r"[._-]", part.lower())
-        for token, following in zip(tokens, [*tokens[1:], ""], strict=True):
-            code = token.removesuffix("wiki") if re.fullmatch(r"[a-z]{2,3}wiki", token) else token
+        names = re.split(r"[._-]", part.lower())
+        for name, following in zip(names, [*names[1:], ""], strict=True):
+            code = name.removesuffix("wiki") if re.fullmatch(r"[a-z]{2,3}wiki", name) else name
             if code in normalizers.languages():
-                return code, following not in _ROMANISED
-            if re.fullmatch(r"[a-z]{2,3}wiki", token) or _is_language_file(tokens, token):
+                return code, following not in _OTHER_SCRIPT
+            if re.fullmatch(r"[a-z]{2,3}wiki", name) or _is_language_file(names, name):
                 return code, False
     raise ConfigError(
         f"sources.{source.name}.lang",
@@ -94,8 +98,8 @@ def file_language(source: SourceConfig, origin: str) -> tuple[str | None, bool]:
     )
 
 
-def _is_language_file(tokens: Sequence[str], token: str) -> bool:
+def _is_language_file(names: Sequence[str], name: str) -> bool:
     """Whether a name such as `ru.txt.xz` or `c4-ru.tfrecord` names a language we do not know."""
-    place = tokens.index(token)
-    leads = place == 0 or tokens[place - 1] == "c4"
-    return leads and len(tokens) > 1 and bool(re.fullmatch(r"[a-z]{2,3}", token)) and token != "c4"
+    place = names.index(name)
+    leads = place == 0 or names[place - 1] == "c4"
+    return leads and len(names) > 1 and bool(re.fullmatch(r"[a-z]{2,3}", name)) and name != "c4"

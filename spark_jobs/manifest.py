@@ -1,4 +1,5 @@
-"""`release.json`: what a release is, and the last thing a build writes. A release without it is not published."""
+"""`release.json`: what a release is, and the last thing a build writes. A release without it is not
+published."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ class TableEntry:
     words: dict[str, dict[str, int]]
     """Language -> form -> words."""
     fingerprint: str
-    """Order-free: bit_xor of xxhash64 over all columns of each row, 16 hexadecimal digits, and the number of rows."""
+    """Order-free: bit_xor of xxhash64 over all columns of each row, 16 hexadecimal digits, and the number
+    of rows."""
     buckets: int
 
 

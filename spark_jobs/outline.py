@@ -68,13 +68,10 @@ def print_outline(figures: Figures, console: Console) -> None:
     """The plan in words."""
     console.print(f"release [bold]{figures['release']}[/] in {figures['warehouse']}, run {figures['run_id']}")
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column, justify in (
-        ("source", "left"),
-        ("language", "left"),
-        ("files", "right"),
-        ("MB stored", "right"),
-    ):
-        grid.add_column(column, justify=justify)  # type: ignore[arg-type]  # a Literal, from a tuple of strings
+    for column in ("source", "language"):
+        grid.add_column(column)
+    for column in ("files", "MB stored"):
+        grid.add_column(column, justify="right")
     for row in figures["inputs"]:
         grid.add_row(row["source"], row["lang"], f"{row['files']:,}", f"{row['bytes'] / 1e6:,.2f}")
     grid.add_row(

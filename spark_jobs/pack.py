@@ -1,13 +1,15 @@
 """Packing: whole consecutive sentences of one language and one form, greedily filled to at most 700 words.
 
-Paper section 2.2: sequences of about 700 words keep over 90 % under 1,024 tokens. A sentence longer than a pack is
-split at word boundaries (in a language without spaces: between characters). The last pack of a run is short.
+Paper section 2.2: sequences of about 700 words keep over 90 % under 1,024 tokens. A sentence longer than a
+pack is split at word boundaries (in a language without spaces: between characters). The last pack of a run
+is short.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -31,7 +33,8 @@ class PackConfig:
     bucket_words: int = 4_000_000
     """Words a bucket aims at. A bucket is what one task holds in memory and orders: 25 to 80 MB of text."""
     buckets: int | None = None
-    """The number of buckets; without it the words of the release over `bucket_words`. The result depends on it."""
+    """The number of buckets; without it the words of the release over `bucket_words`. The result depends
+    on it."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.words <= 1_000_000:
@@ -51,7 +54,8 @@ class Sentences:
     """Consecutive sentences of one language and one form, in the order they are packed in."""
 
     texts: pa.Array
-    """large_string: the sentences with the white space behind them; the last of a document ends in a line break."""
+    """large_string: the sentences with the white space behind them; the last of a document ends in a line
+    break."""
     docs: Ints
     """Which document each is from: a number that changes when the document does."""
     sources: Ints
@@ -78,7 +82,8 @@ class Packs:
 
 
 def pack_sentences(sentences: Sentences, lang: str, max_words: int) -> Packs:
-    """Greedy packs of at most `max_words` words; each sentence in exactly one (but for those that are split)."""
+    """Greedy packs of at most `max_words` words; each sentence in exactly one (but for those that are
+    split)."""
     measured = _measure(sentences.texts, lang)
     begins = np.ones(len(sentences.texts), np.bool_)
     limit = int(max_words * normalizers.units_per_word(lang))
@@ -109,7 +114,8 @@ def _measure(texts: pa.Array, lang: str) -> _Measured:
     starts, ends = offsets[:-1], offsets[1:]
     units = normalizers.word_units(utf8, np.concatenate((starts, ends, starts + 1)), lang)
     before, after, just_behind = units.reshape(3, len(starts))
-    # Sentences need no space between them ("।" ends one): then the next one's first word goes on from the last.
+    # Sentences need no space between them ("।" ends one): then the next one's first word goes on from the
+    # last.
     joined = ((just_behind == before) & (space_length(utf8, starts) == 0) & (ends > starts)).astype(np.int64)
     return _Measured(before, after, joined)
 
@@ -159,13 +165,16 @@ def _main_source(sentences: Sentences, words: Ints, first: Ints) -> Ints:
     pack = np.zeros(len(sentences.docs), np.int64)
     pack[first[1:]] = 1
     cell = np.cumsum(pack) * n_sources + sentences.sources
-    return np.bincount(cell, words, len(first) * n_sources).reshape(len(first), n_sources).argmax(axis=1)
+    by_source = np.bincount(cell, words, len(first) * n_sources).reshape(len(first), n_sources)
+    main: Ints = by_source.argmax(axis=1).astype(np.int64)
+    return main
 
 
 def _split_long(
     sentences: Sentences, own: Ints, begins: npt.NDArray[np.bool_], lang: str, max_words: int
 ) -> tuple[Sentences, npt.NDArray[np.bool_]]:
-    """The same sentences with each over-long one in pieces of `max_words`; rare, so a Python loop over the rare."""
+    """The same sentences with each over-long one in pieces of `max_words`; rare, so a Python loop over the
+    rare."""
     units = normalizers.units_per_word(lang)
     limit = int(max_words * units)
     long = np.flatnonzero(own > limit)
@@ -184,7 +193,8 @@ def _split_long(
         sources=sentences.sources[row],
         source_words=sentences.source_words[row],
     )
-    # A piece gets its share of the sentence's source words, and the last one the rest, so that they still add up.
+    # A piece gets its share of the sentence's source words, and the last one the rest, so that they still
+    # add up.
     ends = np.where(place + 1 == times[row], own[row], (place + 1) * limit)
     until = ends * split.source_words // np.maximum(own[row], 1)
     since = place * limit * split.source_words // np.maximum(own[row], 1)
@@ -203,7 +213,7 @@ def cut(text: str, limit: int, *, spaces: bool) -> list[str]:
             end = min(end + limit, len(text))
             end += len(text) - end - len(text[end:].lstrip())
             at.append(end)
-    return [text[low:high] for low, high in zip(at[:-1], at[1:], strict=True)]
+    return [text[low:high] for low, high in pairwise(at)]
 
 
 def buffer_of(texts: pa.Array) -> tuple[npt.NDArray[np.uint8], Ints]:

@@ -1,4 +1,5 @@
-"""What a build would do: its inputs, what of them is read already, and whether the release stands. Starts no Spark."""
+"""What a build would do: its inputs, what of them is read already, and whether the release stands. Starts
+no Spark."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ from spark_jobs.warehouse import read_table
 
 INGEST_CODE = "ingest_v1"
 RELEASE_CODE = "release_v1"
-"""Change these when a step gives other rows for the same input: what was done under the old name is done again."""
+"""Change these when a step gives other rows for the same input: what was done under the old name is done
+again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,8 @@ class Plan:
 
 
 def plan_build(recipe: Recipe, warehouse: str) -> Plan:
-    """Look at everything, write nothing. Raises ConfigError for inputs that are not there and GateError where the
-    name of the release belongs to another recipe or other inputs."""
+    """Look at everything, write nothing. Raises ConfigError for inputs that are not there and GateError
+    where the name of the release belongs to another recipe or other inputs."""
     warehouse = warehouse if "://" in warehouse else storage.open_filesystem(warehouse)[1]
     held_out = read_held_out(recipe)
     identity = held_out.id if held_out else "none"
@@ -80,7 +82,8 @@ def read_held_out(recipe: Recipe) -> HeldOut | None:
 
 
 def _difference(published: Manifest, recipe: Recipe, files: Sequence[InputFile]) -> str | None:
-    """What sets a published release apart from this recipe and these inputs; another software version does not."""
+    """What sets a published release apart from this recipe and these inputs; another software version does
+    not."""
     if published.recipe_sha256 != recipe.sha256():
         before, now = published.recipe, plain(recipe)
         keys = sorted(key for key in now if key != "root" and before.get(key) != now[key])

@@ -1,4 +1,5 @@
-"""What a user sees while a build runs: a line that moves on a terminal, plain lines elsewhere, always on stderr."""
+"""What a user sees while a build runs: a line that moves on a terminal, plain lines elsewhere, always on
+stderr."""
 
 from __future__ import annotations
 

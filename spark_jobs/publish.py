@@ -42,12 +42,12 @@ def fingerprint(rows: int, bits: int | None) -> str:
 
 
 def write_once(
-    spark: SparkSession, rows: DataFrame, path: str, table: Table, run: str, lineage: Mapping[str, Any]
+    spark: SparkSession, rows: DataFrame, path: str, table: Table, *, run: str, lineage: Mapping[str, Any]
 ) -> Written:
     """Write the table in one commit, or find the commit that an earlier try of the same run left.
 
-    What a killed try left without a commit, or another run without publishing it, is removed first: nobody can have
-    read it, `release.json` was not there.
+    What a killed try left without a commit, or another run without publishing it, is removed first: nobody
+    can have read it, `release.json` was not there.
     """
     from pyspark.sql import Observation
 

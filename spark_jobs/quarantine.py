@@ -51,7 +51,8 @@ def ingest_ledger(
 
 
 def check_damage(plan: Plan) -> None:
-    """Raise GateError where more than `quarantine.max_share` of the records are damaged, or of the bytes unread."""
+    """Raise GateError where more than `quarantine.max_share` of the records are damaged, or of the bytes
+    unread."""
     ids = pa.array([file.snapshot for file in plan.files], pa.string())
     ledger = read_table(plan.warehouse, LEDGER, filters=[("step", "=", "ingest")])
     mine = ledger.filter(pc.is_in(ledger["run_id"], value_set=ids))
@@ -73,7 +74,7 @@ def check_damage(plan: Plan) -> None:
                 f"{bad:,} of {all_:,} {what} ({bad / all_:.2%}), accepted: {limit:.2%}",
                 where=_worst(quarantine),
                 why="so much damage is seldom chance: a cut download, a wrong format or encoding",
-                do=f"look:  corpus status {plan.warehouse}   then mend the files, or raise quarantine.max_share",
+                do=f"corpus status {plan.warehouse}; then mend the files or raise quarantine.max_share",
             )
 
 

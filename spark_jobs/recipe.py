@@ -13,7 +13,6 @@ from typing import Any, Literal
 import yaml
 
 import normalizers
-from spark_jobs import readers, storage
 from spark_jobs.config import build, plain
 from spark_jobs.decontaminate import DecontaminateConfig
 from spark_jobs.deduplicate import DeduplicateConfig
@@ -81,11 +80,13 @@ class Recipe:
     sources: tuple[SourceConfig, ...]
     """The corpora; of equal documents the one from the earliest source stays."""
     root: str = "."
-    """The folder or s3:// prefix that `path` and `held_out` start from; relative to the recipe's own folder."""
+    """The folder or s3:// prefix that `path` and `held_out` start from; relative to the recipe's own
+    folder."""
     seed: int = 2022
     """Every draw is a hash of this number and the row."""
     languages: tuple[str, ...] = ()
-    """Only these; without it all that normalizers.languages() knows. Files of other languages are passed over."""
+    """Only these; without it all that normalizers.languages() knows. Files of other languages are passed
+    over."""
     filters: FilterConfig = field(default_factory=FilterConfig)
     """Which documents are fit to train on."""
     deduplicate: DeduplicateConfig = field(default_factory=DeduplicateConfig)
@@ -138,7 +139,7 @@ def load_recipe(path: str, *, root: str | None = None) -> Recipe:
 
 def _parse(text: str, path: str) -> Mapping[str, Any]:
     try:
-        values = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506  a SafeLoader that also refuses repeated keys
+        values = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506  a SafeLoader underneath
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f"line {mark.line + 1}" if mark else "somewhere"
@@ -163,6 +164,3 @@ class _UniqueKeys(yaml.SafeLoader):
                 )
             seen.add(key_node.value)
         return super().construct_mapping(node, deep=deep)
-
-
-__all__ = ["QuarantineConfig", "Recipe", "SourceConfig", "load_recipe", "readers", "storage"]

@@ -55,7 +55,7 @@ def release_figures(path: str, name: str) -> Figures:
 
 
 def _sum(rows: list[dict[str, Any]], **where: str) -> float:
-    return sum(r["value"] for r in rows if all(r[key] == value for key, value in where.items()))
+    return float(sum(r["value"] for r in rows if all(r[key] == value for key, value in where.items())))
 
 
 def _one(cells: dict[tuple[str, str], list[dict[str, Any]]], metric: str, *, lang: str) -> float:

@@ -40,10 +40,13 @@ def asked_shares(sizes: Mapping[str, int], alpha: float) -> dict[str, float]:
 
 
 def factors(sizes: Mapping[str, int], config: ResampleConfig) -> dict[str, float]:
-    """Language -> expected copies of one document: budget * q / p. `sizes` count documents or words (`unit`)."""
+    """Language -> expected copies of one document: budget * q / p. `sizes` count documents or words
+    (`unit`)."""
     total = sum(sizes.values())
     shares = asked_shares(sizes, config.alpha)
-    return {lang: config.budget * share * total / sizes[lang] for lang, share in shares.items()}
+    # Rounded, so that what is meant as a whole number of copies is one: 0.9999999999999999 would drop
+    # documents.
+    return {lang: round(config.budget * share * total / sizes[lang], 12) for lang, share in shares.items()}
 
 
 def n_copies(factors: Mapping[str, float], seed: int) -> Column:

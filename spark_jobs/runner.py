@@ -1,7 +1,9 @@
-"""The build: ingest, decide, assemble, publish; each committed once, so that it can be killed anywhere and run again.
+"""The build: ingest, decide, assemble, publish; each committed once, so that it can be killed anywhere and
+run again.
 
-Three passes instead of a table a step (measured: 35 CPU seconds against 67 for 448 MB): the text is read from the
-raw files once, decisions come from small columns, and the text crosses the network once on its way into packs.
+Three passes instead of a table a step (measured: 35 CPU seconds against 67 for 448 MB): the text is read
+from the raw files once, decisions come from small columns, and the text crosses the network once on its way
+into packs.
 """
 
 from __future__ import annotations
@@ -51,7 +53,8 @@ class Build:
     spark: SparkSession
     progress: Progress
     partitions: int | None = None
-    """Tasks and files of the last pass; without it from the cores. Changes nothing but the number of files."""
+    """Tasks and files of the last pass; without it from the cores. Changes nothing but the number of
+    files."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall time of each pass so far."""
 
@@ -78,7 +81,8 @@ class Build:
         path = warehouse.table_path(plan.warehouse, DOCUMENTS)
         warehouse.create(self.spark, path, DOCUMENTS)
         snapshots = [file.snapshot for file in plan.missing]
-        # A commit holds whole files, so what a killed run committed is complete; only its ledger lines are missing.
+        # A commit holds whole files, so what a killed run committed is complete; only its ledger lines are
+        # missing.
         committed = self._documents_by_file(path, snapshots)
         to_read = [file for file in plan.missing if file.snapshot not in {key[0] for key in committed}]
         staging = storage.join(plan.warehouse, "_staging")
@@ -90,7 +94,9 @@ class Build:
         rejected = staged_rejections(staging)
         rejected = rejected.filter(pc.is_in(rejected["snapshot"], value_set=_strings(snapshots)))
         run = "quarantine/" + _short_hash(snapshots)
-        damaged = rejected.filter(pc.not_equal(rejected["reason"], "other_language"))
+        known = warehouse.read_table(plan.warehouse, QUARANTINE, columns=["snapshot"])["snapshot"]
+        new = pc.invert(pc.is_in(rejected["snapshot"], value_set=known.combine_chunks()))
+        damaged = rejected.filter(pc.and_(new, pc.not_equal(rejected["reason"], "other_language")))
         warehouse.append_rows(self.spark, plan.warehouse, QUARANTINE, damaged.select(QUARANTINE.columns), run)
         lines = ingest_ledger(plan.missing, committed, rejected)
         self._write_ledger(lines, "", "ledger/" + _short_hash(snapshots), time.monotonic() - began)
@@ -123,26 +129,28 @@ class Build:
         plan, recipe = self.plan, self.plan.recipe
         began = time.monotonic()
         documents, documents_version = self._documents()
-        duplicates = self._duplicates(documents)
-        decided = decide.with_duplicates(documents, duplicates)
+        small = documents.drop("text", "scores", "identified", "held_out").persist()  # 60 bytes a document
+        duplicates = self._duplicates(small)
+        decided = decide.with_duplicates(small, duplicates)
         decision = self._timed("decide", lambda: decide.count_reasons(decided))
         self._check_documents(decision)
         self._timed("verdicts", lambda: self._write_verdicts(decided))
         copy_factors = factors(decision.sizes(recipe.resample.unit), recipe.resample)
-        kept = decided.where("reason IS NULL")
+        left = decided.where("reason IS NULL")
         copies = self._timed(
             "resample",
-            lambda: decide.count_copies(kept, copy_factors, recipe.seed, recipe.forms.part_words),
+            lambda: decide.count_copies(left, copy_factors, recipe.seed, recipe.forms.part_words),
         )
         if not copies:
             raise CorpusError(
                 f"release {recipe.release!r} would be empty: no document is left",
                 why="; ".join(sorted({f"{r}: {n.rows}" for (_, _, r), n in decision.by_reason.items() if r})),
-                do=f"look at the verdicts:  corpus sql {plan.warehouse} "
-                '"SELECT reason, count(*) FROM verdicts GROUP BY reason"',
+                do=f"mend the recipe's filters; the verdicts are in {plan.warehouse}/verdicts",
             )
         words = sum(c.drawn.words for c in copies.values())
         buckets = recipe.pack.n_buckets(words)
+        small.unpersist()
+        kept = decide.with_duplicates(documents, duplicates).where("reason IS NULL")
         path = storage.join(release_folder(plan.warehouse, recipe.release), SEQUENCES.name)
         written = self._timed("assemble", lambda: self._assemble(kept, copy_factors, buckets, words, path))
         packs = self._timed("measure", lambda: count_packs(self.spark.read.format("delta").load(path)))
@@ -154,7 +162,8 @@ class Build:
         return self._publish(written, buckets, packs, documents_version)
 
     def _documents(self) -> tuple[DataFrame, int]:
-        """The documents of this build with `place` and `reason`, and the version of the table that is read."""
+        """The documents of this build with `place` and `reason`, and the version of the table that is
+        read."""
         path = warehouse.table_path(self.plan.warehouse, DOCUMENTS)
         row = self.spark.sql(f"DESCRIBE HISTORY delta.`{path}` LIMIT 1").first()
         assert row is not None  # ingest made the table
@@ -192,7 +201,7 @@ class Build:
             "software": VERSION,
             "recipe": recipe.sha256(),
         }
-        return write_once(self.spark, packs, path, SEQUENCES, self.plan.run_id, lineage)
+        return write_once(self.spark, packs, path, SEQUENCES, run=self.plan.run_id, lineage=lineage)
 
     def _check_documents(self, decision: decide.Decision) -> None:
         ledger = warehouse.read_table(self.plan.warehouse, LEDGER, filters=[("step", "=", "ingest")])
@@ -211,7 +220,8 @@ class Build:
             )
 
     def _check_words(self, copies: Mapping[decide.Key, decide.Copies], packs: list[PackCount]) -> None:
-        """Guarantee 2: words of the document copies = words that the packs account for, language by language."""
+        """Guarantee 2: words of the document copies = words that the packs account for, language by
+        language."""
         for lang in sorted({lang for lang, _ in copies}):
             drawn = sum(c.drawn.words for (of, _), c in copies.items() if of == lang)
             packed = sum(p.source_words for p in packs if p.lang == lang)

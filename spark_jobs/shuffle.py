@@ -1,7 +1,7 @@
 """The one exchange: document copies go to buckets, and lie there in hash order (design.md sections 3.3, 4.7).
 
-The bucket of a copy is a hash modulo B, so what ends up together depends on B alone. Spark's partitions take whole
-consecutive buckets: their number changes the number of files and nothing else.
+The bucket of a copy is a hash modulo B, so what ends up together depends on B alone. Spark's partitions take
+whole consecutive buckets: their number changes the number of files and nothing else.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ TARGET_FILE_BYTES = 256 << 20
 
 
 def n_partitions(n_buckets: int, text_bytes: int, cores: int) -> int:
-    """How many tasks (and files) share the buckets: enough for the cores, files near the target, none empty."""
+    """How many tasks (and files) share the buckets: enough for the cores, files near the target, none
+    empty."""
     wanted = max(2 * cores, -(-text_bytes // TARGET_FILE_BYTES))
     return max(1, min(n_buckets, wanted))
 
 
 def to_buckets(copies: DataFrame, n_buckets: int, partitions: int, seed: int) -> DataFrame:
-    """Document copies (doc_id, copy, lang, source_index, text) in; the same, without ids, by bucket, language and
-    hash. The text crosses the network here and nowhere else."""
+    """Document copies (doc_id, copy, lang, source_index, text) in; the same, without ids, by bucket,
+    language and hash. The text crosses the network here and nowhere else."""
     import pyspark.sql.functions as F
 
     bucket = F.pmod(hash64(seed, "bucket", "doc_id", "copy"), F.lit(n_buckets)).cast("int")

@@ -41,8 +41,8 @@ def join(root: str, *parts: str) -> str:
 def find(root: str, pattern: str) -> Iterator[tuple[str, StoredFile]]:
     """Files below `root` that a pattern names, as (path relative to root, file), in order of their names.
 
-    `*` and `?` stay inside one folder, `**` crosses folders, and a pattern that names a folder means all files
-    below it. Names that begin with a dot or an underscore are not data.
+    `*` and `?` stay inside one folder, `**` crosses folders, and a pattern that names a folder means all
+    files below it. Names that begin with a dot or an underscore are not data.
     """
     fixed = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
     folder = fixed.rstrip("/") if fixed == pattern else fixed.rpartition("/")[0]
@@ -76,8 +76,9 @@ def glob_regex(pattern: str) -> str:
 def content_id(file: StoredFile) -> str:
     """What tells one version of a file from another, as 16 hexadecimal digits.
 
-    A small local file is hashed whole, so a copy or a fresh clone has the same id. For large and remote files size
-    and time of change have to do: reading a terabyte to find that nothing changed would cost as much as ingest.
+    A small local file is hashed whole, so a copy or a fresh clone has the same id. For large and remote
+    files size and time of change have to do: reading a terabyte to find that nothing changed would cost as
+    much as ingest.
     """
     filesystem, path = open_filesystem(file.uri)
     if isinstance(filesystem, fs.LocalFileSystem) and file.size <= WHOLE_HASH_BYTES:

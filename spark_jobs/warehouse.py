@@ -1,6 +1,7 @@
 """The Delta tables of a warehouse: made with their contract, appended to once a run, read without Spark.
 
-Only Spark writes (design.md section 4, guarantee 6): on S3 Delta Spark and other writers do not exclude each other.
+Only Spark writes (design.md section 4, guarantee 6): on S3 Delta Spark and other writers do not exclude each
+other.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ def table_path(warehouse: str, table: Table) -> str:
 def properties(table: Table, *, append_only: bool) -> dict[str, str]:
     """Delta properties: pinned versions stay readable for ten years, and no text gets into the log.
 
-    Delta 4.1 and later refuse time travel past the file retention (default a week) even if nothing was deleted.
+    Delta 4.1 and later refuse time travel past the file retention (default a week) even if nothing was
+    deleted.
     """
     return {
         "delta.appendOnly": str(append_only).lower(),
@@ -75,7 +77,8 @@ def append(rows: DataFrame, path: str, run: str, lineage: Mapping[str, Any]) -> 
 
 
 def replace_release(rows: DataFrame, path: str, release: str, run: str) -> None:
-    """Put a release's rows in place of those that an unpublished try under another recipe left, once a run."""
+    """Put a release's rows in place of those that an unpublished try under another recipe left, once a
+    run."""
     (
         rows.write.format("delta")
         .mode("overwrite")
@@ -90,7 +93,8 @@ def replace_release(rows: DataFrame, path: str, release: str, run: str) -> None:
 def append_rows(
     spark: SparkSession, warehouse: str, table: Table, rows: pa.Table | Sequence[Mapping[str, Any]], run: str
 ) -> None:
-    """Append a few rows from the driver, once a run, checked against the contract; nothing where there are none."""
+    """Append a few rows from the driver, once a run, checked against the contract; nothing where there are
+    none."""
     frame = few_rows(spark, table, rows)
     if frame is not None:
         path = table_path(warehouse, table)
@@ -101,7 +105,8 @@ def append_rows(
 def few_rows(
     spark: SparkSession, table: Table, rows: pa.Table | Sequence[Mapping[str, Any]]
 ) -> DataFrame | None:
-    """Rows from the driver as a frame of one partition, checked against the contract; None where there are none."""
+    """Rows from the driver as a frame of one partition, checked against the contract; None where there are
+    none."""
     arrow = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(list(rows), table.arrow_schema())
     if not arrow.num_rows:
         return None
@@ -116,7 +121,11 @@ def read_arrow(path: str, columns: Iterable[str] | None = None, filters: Any = N
     return DeltaTable(path).to_pyarrow_table(columns=list(columns) if columns else None, filters=filters)
 
 
-def read_table(warehouse: str, table: Table, filters: Any = None) -> pa.Table:
+def read_table(
+    warehouse: str, table: Table, filters: Any = None, columns: Sequence[str] | None = None
+) -> pa.Table:
     """A small table of the warehouse; empty where it was never written."""
     path = table_path(warehouse, table)
-    return read_arrow(path, filters=filters) if is_table(path) else table.arrow_schema().empty_table()
+    if is_table(path):
+        return read_arrow(path, columns, filters)
+    return table.arrow_schema().empty_table().select(columns or table.columns)
