@@ -24,7 +24,7 @@ SCORES: tuple[Field, ...] = (
         pa.float32(),
         "share of symbols in the characters that are not white space (Gopher)",
     ),
-    Field("digit_share_v1", pa.float32(), "share of decimal digits of any script, same base (mC4)"),
+    Field("digit_share_v1", pa.float32(), "share of decimal digits of any script, same base (Curator)"),
     Field("letter_share_v1", pa.float32(), "share of letters and marks, same base (Gopher)"),
     Field(
         "terminal_punctuation_share_v1", pa.float32(), "share of lines that end in a sentence terminator (C4)"

@@ -15,6 +15,8 @@ from spark_jobs.progress import Progress
 from spark_jobs.recipe import load_recipe
 from spark_jobs.runner import Build
 
+_REDIRECT = '    <redirect title="Lantern" />\n'
+
 LENIENT = {
     "min_words": 1,
     "max_boilerplate": 1000,
@@ -58,6 +60,7 @@ def wikipedia(path: Path, pages) -> None:
     )
     body = "".join(
         f"  <page>\n    <title>{escape(title)}</title>\n    <ns>{ns}</ns>\n    <id>{n}</id>\n"
+        f"{_REDIRECT if text.startswith('#REDIRECT') else ''}"
         f"    <revision>\n      <id>{n}</id>\n      <text>{escape(text)}</text>\n    </revision>\n  </page>\n"
         for n, (ns, title, text) in enumerate(pages, 1)
     )
