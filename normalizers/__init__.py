@@ -2,6 +2,7 @@
 
 from normalizers.languages import Language, UnknownLanguageError, language, languages
 from normalizers.sentences import sentence_ends, sentences
+from normalizers.spoken import to_spoken, to_spoken_text
 from normalizers.words import units_per_word, word_counts, word_units
 
 __all__ = [
@@ -11,6 +12,8 @@ __all__ = [
     "languages",
     "sentence_ends",
     "sentences",
+    "to_spoken",
+    "to_spoken_text",
     "units_per_word",
     "word_counts",
     "word_units",

@@ -1,0 +1,137 @@
+"""What holds for every text in every language, over all of Unicode."""
+
+import sys
+import time
+import unicodedata
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from normalizers import languages, to_spoken, to_spoken_text
+
+DIGITS = [chr(i) for i in range(sys.maxunicode + 1) if chr(i).isdecimal()]
+WRITTEN = [
+    "$",
+    "€",
+    "₹",
+    "%",
+    "&",
+    "@",
+    "#",
+    "+",
+    "=",
+    "§",
+    "°C",
+    "km",
+    "kg",
+    "am",
+    "Dr.",
+    "VIII",
+    "May",
+    "Henry",
+    "½",
+]
+WRITTEN += [
+    "²",
+    ".",
+    ",",
+    ":",
+    "/",
+    "-",
+    "–",
+    " ",
+    "\u00a0",
+    "\n",
+    "www.",
+    ".com",
+    "st",
+    "x",
+    "5",
+    "12",
+    "2014",
+    "000",
+]
+PIECES = st.sampled_from(WRITTEN) | st.sampled_from(DIGITS) | st.characters(codec="utf-8")
+TEXTS = st.lists(PIECES, max_size=12).map("".join)
+LANGUAGES = st.sampled_from(languages())
+
+
+@given(TEXTS, LANGUAGES)
+@settings(max_examples=600, deadline=None)
+def test_no_decimal_digit_is_left_and_a_spoken_form_stays_as_it_is(text, lang):
+    spoken = to_spoken_text(text, lang)
+    assert not any(c.isdecimal() for c in spoken)
+    assert to_spoken_text(spoken, lang) == spoken
+
+
+@given(st.lists(st.none() | TEXTS, max_size=6), LANGUAGES, st.integers(0, 6), st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_a_row_does_not_depend_on_its_neighbours_or_chunks(texts, lang, cut, large):
+    kind = pa.large_string() if large else pa.string()
+    column = pa.array(texts, kind)
+    alone = [None if text is None else to_spoken_text(text, lang) for text in texts]
+    assert to_spoken(column, lang).to_pylist() == alone
+    assert to_spoken(column, lang).type == kind
+    chunked = to_spoken(pa.chunked_array([column.slice(0, cut), column.slice(cut)], kind), lang)
+    assert chunked.to_pylist() == alone
+    assert [len(chunk) for chunk in chunked.chunks] == [min(cut, len(texts)), max(len(texts) - cut, 0)]
+
+
+@given(
+    st.text(
+        st.characters(codec="utf-8", categories=("Lu", "Ll", "Lo", "Zs", "Mn")) | st.sampled_from(" ,;'-")
+    ),
+    LANGUAGES,
+)
+@settings(max_examples=300, deadline=None)
+def test_plain_rows_change_by_case_only(text, lang):
+    spoken = to_spoken_text(text, lang)
+    lowered = pc.utf8_lower(pa.array([text]))[0].as_py()
+    # Abbreviations without a full stop and roman numerals after a name are the only letters that are rewritten.
+    if not any(word in text.lower().split() for word in ("vs", "mr", "dr")):
+        assert spoken == lowered
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+@pytest.mark.parametrize(
+    "row",
+    [
+        "7" * 100_000,
+        "3 May 2014, " * 1000,
+        "1," * 100_000,
+        "1 " * 100_000,
+        "1.2" * 50_000,
+        "$" * 100_000,
+        "1-" * 100_000,
+    ]
+    + [
+        "a1" * 50_000,
+        "٣" * 100_000,
+        "5 km " * 20_000,
+        "-" * 200_000,
+        "1/" * 100_000,
+        "@." * 50_000,
+        "a." * 100_000,
+    ],
+    ids=lambda row: repr(row[:8]),
+)
+def test_long_rows_take_linear_time(row, lang):
+    start = time.process_time()
+    spoken = to_spoken_text(row, lang)
+    assert time.process_time() - start < 5
+    assert not any(unicodedata.category(c) == "Nd" for c in spoken)
+
+
+def test_trailing_white_space_stays():
+    assert to_spoken_text("It is 5 \n", "en") == "it is five \n"
+    assert to_spoken_text("Plain \u3000", "en") == "plain \u3000"
+
+
+def test_a_column_of_numbers_is_refused_and_an_empty_one_is_empty():
+    with pytest.raises(TypeError, match="string"):
+        to_spoken(pa.array([1, 2]), "en")
+    assert to_spoken(pa.array([], pa.string()), "en").to_pylist() == []
+    assert to_spoken(pa.array([None], pa.string()), "en").to_pylist() == [None]
