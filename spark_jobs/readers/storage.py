@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -35,8 +35,10 @@ def opened(uri: str) -> Iterator[pa.NativeFile]:
 class Stored:
     """The stored bytes of one file, in small pieces that can be looked at before they are taken."""
 
-    def __init__(self, file: pa.NativeFile) -> None:
+    def __init__(self, file: pa.NativeFile, on_read: Callable[[int, int], None] | None = None) -> None:
+        """`on_read` is told the bytes read so far and those there are, after each read."""
         self.size: int = file.size()
+        self._on_read = on_read
         self._file = file
         self._buffer = b""
         self._base = 0  # place of the buffer in the file
@@ -90,4 +92,6 @@ class Stored:
         self._buffer = self._buffer[self._taken :] + more
         self._base += self._taken
         self._taken = 0
+        if more and self._on_read:
+            self._on_read(end + len(more), self.size)
         return bool(more)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -39,16 +39,22 @@ class Damage:
 Event = bytes | Damage | Mark
 
 
-def events(split: Split, *, lookbehind: int = 0, archives_split: bool = False) -> Iterator[Event]:
+def events(
+    split: Split,
+    *,
+    lookbehind: int = 0,
+    archives_split: bool = False,
+    on_read: Callable[[int, int], None] | None = None,
+) -> Iterator[Event]:
     """The text bytes of a split, then those behind it until nobody asks for more.
 
     `lookbehind` bytes before a later split come first, to know whether a record starts right at the split.
     A UTF-8 byte order mark is dropped; a UTF-16 file is one damage. Where archives do not split, the first
     split has everything and the rest nothing; where they do (bzip2 only), a stream belongs to the split in
-    which it starts, and nothing comes before it.
+    which it starts, and nothing comes before it. `on_read` is told the bytes read so far and those there are.
     """
     with opened(split.uri) as file:
-        stored = Stored(file)
+        stored = Stored(file, on_read)
         head = stored.peek(RAW_BYTES)
         codec = codec_of(head)
         broken = None if codec else _broken_head(split.uri, head, stored.size)
