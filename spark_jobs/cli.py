@@ -177,8 +177,8 @@ def _build(options: argparse.Namespace) -> int:
 
 
 def _run_build(plan: Any, config: Any, progress: Any) -> None:
-    from spark_jobs.runner import Build
     from spark_jobs.failures import spark_failures
+    from spark_jobs.runner import Build
     from spark_jobs.session import get_session
 
     progress.line(f"building release {plan.recipe.release!r} from {len(plan.files):,} files")
