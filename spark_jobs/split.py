@@ -51,7 +51,7 @@ def split_file(
     """Write `<stem>-00000-of-00012.<extension>.zst` and so on into `out_dir`; returns their paths.
 
     `shard_bytes`: text of a shard, exceeded by less than 2 MB or one record. `progress` is told the stored
-    bytes read so far, and all. `on_loss` is told what goes into no shard (damage, a giant record) and the work
+    bytes read so far, and all. `on_loss` is told what goes into no shard (damage, giant records) and the work
     goes on; without it that is a DamagedFileError. Nothing has its name before all is written.
     ReaderError: the format cannot be cut, or shards of this name are there already.
     """

@@ -62,8 +62,8 @@ class Stored:
 
     def peek(self, n: int) -> bytes:
         """The next `n` bytes, fewer at the end of the file; they stay."""
-        if len(self._buffer) - self._taken < n:
-            self._refill()
+        while len(self._buffer) - self._taken < n and self._refill():
+            pass
         return self._buffer[self._taken : self._taken + n]
 
     def take(self, n: int) -> bytes:
