@@ -1,4 +1,4 @@
-"""Line filter: `python -m normalizers --lang en` reads written text and writes its spoken form, line by line."""
+"""Line filter: `python -m normalizers --lang en` reads written text and writes its spoken form."""
 
 from __future__ import annotations
 

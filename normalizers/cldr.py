@@ -1,7 +1,8 @@
-"""Writes month, day, unit and currency names from CLDR into the data files: `python -m normalizers.cldr en de`.
+"""Writes names of months, units and currencies from CLDR into the data files.
 
-Run by `make language-data` when CLDR or the lists below change. Needs Babel (tested with 2.18, CLDR 47), which
-nothing needs at run time. Only the block between the two marker lines of `data/<lang>.toml` is written.
+`python -m normalizers.cldr en de`, run by `make language-data` when CLDR or the lists below change. Needs
+Babel (tested with 2.18, CLDR 47), which nothing needs at run time. Only the block between the two marker
+lines of `data/<lang>.toml` is written.
 """
 
 from __future__ import annotations
@@ -16,37 +17,39 @@ from normalizers.languages import DATA, language, languages
 
 BEGIN = "# ---- from CLDR by `make language-data`; not for editing ----"
 END = "# ---- end of what CLDR says ----"
-UNITS = """
-angle-degree area-acre area-hectare area-square-centimeter area-square-foot area-square-inch area-square-kilometer
-area-square-meter area-square-mile area-square-yard digital-bit digital-byte digital-gigabit digital-gigabyte
-digital-kilobit digital-kilobyte digital-megabit digital-megabyte digital-petabyte digital-terabit digital-terabyte
-duration-day duration-hour duration-microsecond duration-millisecond duration-minute duration-month
-duration-nanosecond duration-second duration-week duration-year electric-ampere electric-milliampere electric-ohm
-electric-volt energy-calorie energy-electronvolt energy-joule energy-kilocalorie energy-kilojoule
-energy-kilowatt-hour force-newton frequency-gigahertz frequency-hertz frequency-kilohertz frequency-megahertz
-graphics-dot-per-inch graphics-megapixel graphics-pixel length-astronomical-unit length-centimeter length-decimeter
-length-foot length-inch length-kilometer length-light-year length-meter length-micrometer length-mile
-length-millimeter length-nanometer length-nautical-mile length-yard light-lumen light-lux mass-carat mass-gram
-mass-kilogram mass-microgram mass-milligram mass-ounce mass-pound mass-stone mass-tonne power-gigawatt
-power-horsepower power-kilowatt power-megawatt power-milliwatt power-watt pressure-atmosphere pressure-bar
-pressure-hectopascal pressure-kilopascal pressure-megapascal pressure-millibar pressure-pascal
-pressure-pound-force-per-square-inch speed-kilometer-per-hour speed-knot speed-meter-per-second speed-mile-per-hour
-temperature-celsius temperature-fahrenheit temperature-kelvin volume-barrel volume-centiliter
-volume-cubic-centimeter volume-cubic-foot volume-cubic-inch volume-cubic-kilometer volume-cubic-meter
-volume-cubic-mile volume-deciliter volume-fluid-ounce volume-gallon volume-hectoliter volume-liter volume-milliliter
-volume-pint volume-quart
-""".split()
-CURRENCIES = (
-    "AED ARS AUD BDT BGN BHD BRL CAD CHF CLP CNY COP CZK DKK DZD EGP EUR GBP HKD HUF IDR ILS INR IQD IRR JOD JPY KES "
-    "KRW KWD LBP LKR MAD MXN MYR NGN NOK NPR NZD OMR PEN PHP PKR PLN QAR RON RUB SAR SEK SGD SYP THB TND TRY TWD UAH "
-    "USD VND ZAR"
-).split()
+_UNITS = """
+angle-degree area-acre area-hectare area-square-centimeter area-square-foot area-square-inch
+area-square-kilometer area-square-meter area-square-mile area-square-yard digital-bit digital-byte
+digital-gigabit digital-gigabyte digital-kilobit digital-kilobyte digital-megabit digital-megabyte
+digital-petabyte digital-terabit digital-terabyte duration-day duration-hour duration-microsecond
+duration-millisecond duration-minute duration-month duration-nanosecond duration-second
+duration-week duration-year electric-ampere electric-milliampere electric-ohm electric-volt
+energy-calorie energy-electronvolt energy-joule energy-kilocalorie energy-kilojoule
+energy-kilowatt-hour force-newton frequency-gigahertz frequency-hertz frequency-kilohertz
+frequency-megahertz graphics-dot-per-inch graphics-megapixel graphics-pixel length-astronomical-unit
+length-centimeter length-decimeter length-foot length-inch length-kilometer length-light-year
+length-meter length-micrometer length-mile length-millimeter length-nanometer length-nautical-mile
+length-yard light-lumen light-lux mass-carat mass-gram mass-kilogram mass-microgram mass-milligram
+mass-ounce mass-pound mass-stone mass-tonne power-gigawatt power-horsepower power-kilowatt
+power-megawatt power-milliwatt power-watt pressure-atmosphere pressure-bar pressure-hectopascal
+pressure-kilopascal pressure-megapascal pressure-millibar pressure-pascal
+pressure-pound-force-per-square-inch speed-kilometer-per-hour speed-knot speed-meter-per-second
+speed-mile-per-hour temperature-celsius temperature-fahrenheit temperature-kelvin volume-barrel
+volume-centiliter volume-cubic-centimeter volume-cubic-foot volume-cubic-inch volume-cubic-kilometer
+volume-cubic-meter volume-cubic-mile volume-deciliter volume-fluid-ounce volume-gallon
+volume-hectoliter volume-liter volume-milliliter volume-pint volume-quart
+"""
+_CURRENCIES = """
+ AED ARS AUD BDT BGN BHD BRL CAD CHF CLP CNY COP CZK DKK DZD EGP EUR GBP HKD HUF IDR ILS INR IQD IRR
+JOD JPY KES KRW KWD LBP LKR MAD MXN MYR NGN NOK NPR NZD OMR PEN PHP PKR PLN QAR RON RUB SAR SEK SGD
+SYP THB TND TRY TWD UAH USD VND ZAR
+"""
 _CATEGORIES = ("zero", "one", "two", "few", "many", "other")
 
 
 def block(code: str) -> str:
     """The CLDR tables of a language as TOML, marker lines included."""
-    from babel import Locale  # noqa: PLC0415 - at build time only
+    from babel import Locale  # at build time only
 
     locale = Locale.parse(code)
     lines = [BEGIN, "[cldr]"]
@@ -63,7 +66,7 @@ def block(code: str) -> str:
 
 def _units(locale: Any) -> Iterator[str]:
     patterns = locale._data["unit_patterns"]
-    for unit in UNITS:
+    for unit in _UNITS.split():
         long = patterns.get(unit, {}).get("long", {})
         forms = {category: long[category] for category in _CATEGORIES if category in long}
         if "other" in forms:
@@ -73,7 +76,7 @@ def _units(locale: Any) -> Iterator[str]:
 
 def _currencies(locale: Any) -> Iterator[str]:
     plurals, names = locale._data["currency_names_plural"], locale._data["currency_names"]
-    for currency in CURRENCIES:
+    for currency in _CURRENCIES.split():
         forms = {
             key: "{0} " + plurals[currency][key] for key in _CATEGORIES if key in plurals.get(currency, {})
         }

@@ -44,7 +44,9 @@ class Voice:
         """The spoken form of a table's word, whatever its case; the same case wins ("MW" is not "mW")."""
         words = self.tables[name]
         found = words.get(value)
-        return found if found is not None else self.loose[name].get(value.lower())
+        # A single letter means a unit in its own case only: 5 m, but not the H of C 6 H 12.
+        loose = found is None and (len(value) > 1 or name != "unit")
+        return self.loose[name].get(value.lower()) if loose else found
 
     def set_for(self, name: str, form: str) -> str:
         """The rule set for a gender or case, or the plain one where the language has none."""
@@ -89,6 +91,8 @@ class Voice:
         if not decimals:
             return said
         blank = self.words["blank"]
+        if not whole:  # .5 is "point five"
+            return f"{self.words['point']}{blank}{self.decimals(decimals)}"
         return f"{said}{blank}{self.words['point']}{blank}{self.decimals(decimals)}"
 
     def decimals(self, text: str) -> str:
@@ -218,7 +222,7 @@ def _hour(voice: Voice, value: str, form: str, match: Match) -> str | None:
 
 
 def _web(voice: Voice, value: str, form: str, match: Match) -> str | None:
-    """An address character by character: signs by their names, digits one by one, letters as words or spelled."""
+    """An address: signs by their names, digits one by one, letters as words or spelled."""
     words: list[str] = []
     letters = voice.tables.get("letter", {})
     for piece in re.findall(r"[^\W\d_]+|.", value, re.DOTALL):

@@ -14,22 +14,19 @@ MARKS += "\u0b82\u0bbe-\u0bcd\u0bd7\u0c00-\u0c04\u0c3c\u0c3e-\u0c56\u0c62\u0c63\
 """Combining marks of our scripts, inside a character class; `\\w` has letters and digits only."""
 WORD = rf"\w{MARKS}"
 """Inside a character class: what a word is made of."""
+WORDY = re.compile(f"[{WORD}]")
+"""One such character."""
 GAP = "[ \u00a0\u2009\u202f]"
 """A blank inside a written number or between a number and its unit."""
 
 
 @functools.cache
-def decimal_digits() -> str:
-    """Every decimal digit of every script (Unicode Nd), inside a character class."""
-    found = [i for i in range(sys.maxunicode + 1) if chr(i).isdecimal()]
-    starts = [i for i in found if chr(i - 1).isdecimal() is False]
-    spans = []
-    for start in starts:
-        stop = start
-        while chr(stop + 1).isdecimal():
-            stop += 1
-        spans.append(f"{chr(start)}-{chr(stop)}")
-    return "".join(spans)
+def decimal_digits(*, astral: bool) -> str:
+    """Every decimal digit of every script (Unicode Nd) within or beyond U+FFFF, inside a character class."""
+    plane = range(0x10000, sys.maxunicode) if astral else range(0x10000)
+    # Unicode keeps the ten digits of a script together.
+    zeros = [i for i in plane if chr(i).isdecimal() and int(chr(i)) == 0]
+    return "".join(f"{chr(i)}-{chr(i + 9)}" for i in zeros)
 
 
 @functools.cache

@@ -1,9 +1,9 @@
 """The rules of one language: patterns of written tokens, and templates of how they are said.
 
-A rule is `pattern` and `say`. In a pattern `{name}` stands for a table's words, a shared piece such as `{int}` or
-`{number}`, or a piece of the language's own. In a template `{group}` is what a group of the pattern matched, and
-`{group|filter|filter:argument}` passes it through filters (`normalizers.filters`); a part in `[…]` is said only
-when all groups in it matched.
+A rule is `pattern` and `say`. In a pattern `{name}` stands for a table's words, a shared piece such as
+`{int}` or `{number}`, or a piece of the language's own. In a template `{group}` is what a group of the
+pattern matched, and `{group|filter|filter:argument}` passes it through filters (`normalizers.filters`); a
+part in `[…]` is said only when all groups in it matched.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from normalizers.filters import FILTERS, Filter, Voice
+from normalizers.patterns import WORDY, digit_values
 
 _MACRO = re.compile(r"\{([a-z_]+)\}")
 _FIELD = re.compile(r"\{([^{}]*)\}|(\[)|(\])")
@@ -154,3 +155,48 @@ def _render(parts: list[Any], voice: Voice, match: re.Match[str]) -> str | None:
                     return None
             words.append(value or "")
     return "".join(words)
+
+
+def rewriter(voice: Voice, union: re.Pattern[str], rules: Mapping[str, Rule]) -> Callable[[str], str]:
+    """The function that says one token: digits of all scripts folded, rules applied from left to right."""
+    fold = {**digit_values(), **{ord(sign): text for sign, text in voice.tables["fold"].items()}}
+    spaced = voice.words["blank"] == " "
+    order = list(rules.values())
+
+    def say_here(match: re.Match[str]) -> tuple[str, int] | None:
+        rule = rules[match.lastgroup or ""]
+        words = rule.say(voice, match)
+        if words is not None:
+            return words, match.end()
+        for later in order[order.index(rule) + 1 :]:  # refused: the rules after it get their turn
+            found = later.alone.match(match.string, match.start())
+            words = later.say(voice, found) if found else None
+            if found and words is not None:
+                return words, found.end()
+        return None
+
+    def rewrite(text: str) -> str:
+        text = text.translate(fold).lstrip(" ")
+        said: list[str] = []
+        at = look = 0
+        while match := union.search(text, look):
+            here = say_here(match)
+            if here is None:
+                look = match.start() + 1
+                continue
+            words, end = here
+            for piece in (text[at : match.start()], words if spaced else words.replace(" ", "")):
+                _append(said, piece, spaced)
+            at, look = end, max(end, match.start() + 1)
+        _append(said, text[at:], spaced)
+        return "".join(said)
+
+    return rewrite
+
+
+def _append(said: list[str], piece: str, spaced: bool) -> None:
+    """Add a piece, with a blank where two words would run together."""
+    if piece:
+        if spaced and said and WORDY.match(said[-1][-1]) and WORDY.match(piece[0]):
+            said.append(" ")
+        said.append(piece)

@@ -55,9 +55,9 @@ def sentence_ends(utf8: Bytes, lang: str) -> Positions:
     """Byte offsets just after each sentence of a UTF-8 buffer, ascending int64, the last one len(utf8).
 
     A sentence ends after a run of terminators and the quotation marks and brackets that close it: where
-    white space follows for . ! ? …, anywhere for 。 ！ ？ । ॥ ؟ ۔ and what the data file adds. A
-    line break (\\n, \\r) ends a sentence. White space after a sentence belongs to it; no sentence is white space
-    only, unless the whole buffer is. An empty buffer has no sentence.
+    white space follows for . ! ? …, anywhere for 。 ！ ？ । ॥ ؟ ۔ and what the data file adds. A line break
+    (\\n, \\r) ends a sentence. White space after a sentence belongs to it; no sentence is white space only,
+    unless the whole buffer is. An empty buffer has no sentence.
     """
     if not len(utf8):
         return np.zeros(0, np.int64)

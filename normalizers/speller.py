@@ -1,9 +1,9 @@
 """Numbers in words, from rule sets in the notation of CLDR's rule-based number format (RBNF).
 
-A rule set is text: `base: words; words of base + 1; …`. In the words, with d the largest power of the radix that is
-not above the base (radix 10, or r in `base/r:`): `<<` says n // d, `>>` says n % d, `<name<` and `>name>` say them
-by another set, `=name=` says n itself by another set, and what stands in `[…]` is left out where n % d is 0. A
-leading apostrophe keeps the blank after it.
+A rule set is text: `base: words; words of base + 1; …`. In the words, with d the largest power of the radix
+that is not above the base (radix 10, or r in `base/r:`): `<<` says n // d, `>>` says n % d, `<name<` and
+`>name>` say them by another set, `=name=` says n itself by another set, and what stands in `[…]` is left
+out where n % d is 0. A leading apostrophe keeps the blank after it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Written text to spoken form: whole columns at memory speed, rows without numbers by their case alone.
 
-A row mask finds the rows that hold a token; one regular expression per language finds the tokens in those rows; a
-memo remembers how each token is said; the rows go back to their places, and the column is lower-cased at the end.
+A row mask finds the rows that hold a token; one regular expression per language finds the tokens in those
+rows; a memo remembers how each token is said; the rows go back to their places, and the column is
+lower-cased at the end.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import pyarrow.compute as pc
 
 from normalizers.columns import per_chunk
 from normalizers.languages import language
-from normalizers.patterns import WORD
-from normalizers.voices import MARK, spans_of, voice_of
+from normalizers.patterns import WORDY, digit_values
+from normalizers.spans import MARK, Spans, spans_of
+from normalizers.voices import voice_of
 
 MEMO_SIZE = 200_000
 """Tokens remembered per language and process, some 30 MB; text repeats 70 to 80 % of its tokens."""
@@ -41,10 +43,10 @@ class _Memo(dict[str, str]):
 def to_spoken(texts: pa.Array | pa.ChunkedArray, lang: str) -> pa.Array | pa.ChunkedArray:
     """The spoken form of each text of a string column; same type and chunks, null for null.
 
-    Numbers, dates, times, money, measures, symbols and abbreviations are written out in words of the language,
-    everything is lower case; other characters stay, white space included. No decimal digit of any script is left.
-    The same text gives the same form whatever rows stand beside it, and a spoken form stays as it is. Raises
-    UnknownLanguageError, and TypeError for a column of something else.
+    Numbers, dates, times, money, measures, symbols and abbreviations are written out in words of the
+    language, everything is lower case; other characters stay, white space included. No decimal digit of any
+    script is left. The same text gives the same form whatever rows stand beside it, and a spoken form stays
+    as it is. Raises UnknownLanguageError, and TypeError for a column of something else.
     """
     language(lang)
     work = functools.partial(_column, lang=lang)
@@ -60,23 +62,28 @@ def to_spoken_text(text: str, lang: str) -> str:
 def _column(column: pa.Array, lang: str) -> pa.Array:
     spans = spans_of(lang)
     lowered = pc.utf8_lower(column)
-    rows = pc.fill_null(pc.match_substring_regex(column, spans.trigger), False)
+    rows = pc.fill_null(_holds_token(column, spans), False)
     if not pc.any(rows).as_py():
         return lowered
     hits = column.filter(rows)
     # Some spoken forms uncover a new token ("a.&b.com"): say them again until nothing changes.
     for _ in range(_PASSES):
         said = _rows(hits, lang)
-        open_rows = pc.match_substring_regex(said, spans.trigger)
-        if said.equals(hits) or not pc.any(open_rows).as_py():
+        if said.equals(hits) or not pc.any(_holds_token(said, spans)).as_py():
             break
         hits = said
     return pc.replace_with_mask(lowered, rows, said)
 
 
+def _holds_token(column: pa.Array, spans: Spans) -> pa.Array:
+    return functools.reduce(pc.or_, (pc.match_substring_regex(column, trigger) for trigger in spans.triggers))
+
+
 def _rows(hits: pa.Array, lang: str) -> pa.Array:
     spans, say = spans_of(lang), _speaker(lang)
-    marked = pc.replace_substring_regex(hits, spans.lead, rf"\1{MARK}\2")
+    if pc.any(pc.match_substring_regex(hits, spans.astral)).as_py():
+        hits = pa.array([text.translate(digit_values()) for text in hits.to_pylist()], hits.type)
+    marked = pc.replace_substring_regex(hits, spans.lead, rf"{MARK}\0")
     sub = spans.token.sub
     return pc.utf8_lower(pa.array([sub(say, text) for text in marked.to_pylist()], hits.type))
 
@@ -86,7 +93,7 @@ def _speaker(lang: str) -> Callable[[re.Match[str]], str]:
     """The function that replaces one token in its row, with blanks where words would run together."""
     spans, voice = spans_of(lang), voice_of(lang)
     memo = _Memo(lambda token: voice.rewrite(token.replace(MARK, "")))
-    wordy = re.compile(f"[{WORD}]").match
+    wordy = WORDY.match
     glue = spans.glue
 
     def say(match: re.Match[str]) -> str:
