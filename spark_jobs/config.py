@@ -55,6 +55,8 @@ def _convert(kind: Any, value: object, where: str) -> object:
         return _convert_container(origin, inner, value, where)
     if dataclasses.is_dataclass(kind):
         return build(typing.cast(type, kind), value, where)
+    if type(value) is int and not -(1 << 63) <= value < 1 << 63:
+        raise ConfigError(where, value, accepted=f"{_describe(kind)} that 64 bits hold")  # as Spark's do
     if kind is float and type(value) is int:
         return float(value)
     if value not in inner if origin is Literal else type(value) is not kind:

@@ -145,6 +145,8 @@ def _parse(text: str, path: str) -> Mapping[str, Any]:
         line = f"line {mark.line + 1}" if mark else "somewhere"
         problem = getattr(error, "problem", None) or str(error)
         raise ConfigError("RECIPE", path, accepted=f"valid YAML ({line}: {problem})") from None
+    except RecursionError:
+        raise ConfigError("RECIPE", path, accepted="valid YAML of a few levels") from None
     if not isinstance(values, Mapping):
         raise ConfigError(
             "RECIPE", path, accepted="a YAML file of keys and values, see conf/recipes/demo.yaml"
@@ -158,6 +160,10 @@ class _UniqueKeys(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key_node, _ in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(
+                    problem="a key is no plain text", problem_mark=key_node.start_mark
+                )
             if key_node.value in seen:
                 raise yaml.constructor.ConstructorError(
                     problem=f"the key {key_node.value!r} stands twice", problem_mark=key_node.start_mark
