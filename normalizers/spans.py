@@ -92,7 +92,7 @@ def _leads(
 
 
 def _bounded(keys: list[str], flag: str, after: str) -> Iterable[str]:
-    """Patterns of whole words for RE2, whose word boundary knows ASCII only: other words may begin anywhere."""
+    """Patterns of whole words for RE2, whose word boundary knows ASCII only: others begin anywhere."""
     for ascii_start in (True, False):
         for ascii_end in (True, False):
             words = [
