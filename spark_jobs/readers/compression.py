@@ -125,6 +125,18 @@ CODECS = (
     Codec("bzip2", _BZIP2, b"BZh", (".bz2",), 4096, _bzip2, splits=True),
 )
 
+FOREIGN = {
+    b"PK\x03\x04": "zip",
+    b"7z\xbc\xaf\x27\x1c": "7z",
+    b"Rar!\x1a\x07": "rar",
+    b"\x04\x22\x4d\x18": "lz4",
+    b"\xff\x06\x00\x00sNaPpY": "snappy",
+    b"\x1f\x9d": "compress (.Z)",
+    b"Obj\x01": "Avro",
+    b"PAR1": "Parquet",
+}
+"""Magic of what is not read as text, to say so once and not for every line."""
+
 
 def codec_of(head: bytes) -> Codec | None:
     """The codec whose magic a file begins with."""

@@ -96,6 +96,7 @@ REASONS: dict[str, str] = {
     "utf16": "a UTF-16 or UTF-32 file",
     "truncated_archive": "a compressed file that ends early",
     "corrupt_archive": "a compressed or Parquet file that cannot be decoded further",
+    "other_archive": "a file packed in a way that is not read",
     "bad_xml": "not well-formed XML",
     "bad_wikitext": "markup that the wikitext parser gives up on, or a page that is not wikitext",
 }

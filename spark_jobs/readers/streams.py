@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from spark_jobs.readers.compression import MAGIC_BYTES, Codec, codec_named, codec_of, decode_errors
+from spark_jobs.readers.compression import FOREIGN, MAGIC_BYTES, Codec, codec_named, codec_of, decode_errors
 from spark_jobs.readers.records import RAW_BYTES, Split
 from spark_jobs.readers.storage import Stored, opened
 
@@ -73,7 +73,11 @@ def events(
 
 
 def _broken_head(uri: str, head: bytes, size: int) -> Damage | None:
-    """Damage at the very start: a file named as compressed that is neither that nor plain text."""
+    """Damage at the very start: packed in another way, or named as packed and neither that nor plain text."""
+    for magic, name in FOREIGN.items():
+        if head.startswith(magic):
+            detail = f"a {name} file; unpack it, or pack it as gz, zst, xz or bz2"
+            return Damage("other_archive", detail, size, head)
     codec = codec_named(uri)
     if codec is None or not head:
         return None
@@ -203,6 +207,6 @@ def _resumed(damage: Damage, stored: Stored, codec: Codec, start: int) -> Damage
 
 
 def _skip_zeros(stored: Stored) -> None:
-    while (piece := stored.peek(PLAIN_BYTES)) and not piece.strip(b"\0"):
-        stored.take(len(piece))
-    stored.take(len(piece) - len(piece.lstrip(b"\0")))
+    while stored.peek(1) == b"\0":
+        piece = stored.peek(4096)
+        stored.take(len(piece) - len(piece.lstrip(b"\0")))

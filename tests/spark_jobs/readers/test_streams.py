@@ -169,6 +169,19 @@ def test_an_archive_bomb_is_passed_over_piece_by_piece(reading):
     assert seen.rejected[0].raw == bytes(1000)
 
 
+def test_a_file_packed_in_a_way_we_do_not_read_is_one_rejection_that_says_so(reading):
+    import io
+    import zipfile
+
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a.txt", PLAIN)
+    for name in ("a.txt", "a.jsonl.gz"):
+        seen = reading("text", file.getvalue(), name)
+        assert (seen.texts, seen.reasons) == ([], [(0, "other_archive")])
+        assert "a zip file; unpack it" in seen.rejected[0].detail
+
+
 def test_a_missing_file_is_an_error_and_not_damage(reading, tmp_path):
     from spark_jobs.readers import ReaderOptions, Split, read
 
