@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import re
+import tomllib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import xxhash
 
@@ -14,6 +17,7 @@ from spark_jobs import storage
 from spark_jobs.errors import ConfigError
 from spark_jobs.recipe import Recipe, SourceConfig
 
+CODES = Path(__file__).parent / "data" / "language_codes.toml"
 _OTHER_SCRIPT = ("latn", "rom", "translit")
 """mC4 has c4-hi-Latn, CC-100 has hi_rom: the language in another script, which no Hindi model should read
 as Hindi."""
@@ -87,7 +91,7 @@ def file_language(source: SourceConfig, origin: str) -> tuple[str | None, bool]:
             code = name.removesuffix("wiki") if re.fullmatch(r"[a-z]{2,3}wiki", name) else name
             if code in normalizers.languages():
                 return code, following not in _OTHER_SCRIPT
-            if re.fullmatch(r"[a-z]{2,3}wiki", name) or _is_language_file(names, name):
+            if re.fullmatch(r"[a-z]{2,3}wiki", name) or (_leads(names, name) and name in _other_languages()):
                 return code, False
     raise ConfigError(
         f"sources.{source.name}.lang",
@@ -98,8 +102,14 @@ def file_language(source: SourceConfig, origin: str) -> tuple[str | None, bool]:
     )
 
 
-def _is_language_file(names: Sequence[str], name: str) -> bool:
-    """Whether a name such as `ru.txt.xz` or `c4-ru.tfrecord` names a language we do not know."""
+def _leads(names: Sequence[str], name: str) -> bool:
+    """Whether a name stands where dumps put the language: first, or behind "c4"."""
     place = names.index(name)
-    leads = place == 0 or names[place - 1] == "c4"
-    return leads and len(names) > 1 and bool(re.fullmatch(r"[a-z]{2,3}", name)) and name != "c4"
+    return place == 0 or names[place - 1] == "c4"
+
+
+@functools.cache
+def _other_languages() -> frozenset[str]:
+    """Codes that name a language, whether we know it or not: `ru.txt.xz` is Russian, `raw.txt.xz` nothing."""
+    codes = tomllib.loads(CODES.read_text("utf8"))
+    return frozenset(" ".join(codes.values()).split())

@@ -41,9 +41,10 @@ def join(root: str, *parts: str) -> str:
 def find(root: str, pattern: str) -> Iterator[tuple[str, StoredFile]]:
     """Files below `root` that a pattern names, as (path relative to root, file), in order of their names.
 
-    `*` and `?` stay inside one folder, `**` crosses folders, and a pattern that names a folder means all
-    files below it. Names that begin with a dot or an underscore are not data.
+    `*`, `?` and `[a-z]` stay inside one folder, `**` crosses folders, and a pattern that names a folder
+    means all files below it, "." the root. Names that begin with a dot or an underscore are not data.
     """
+    pattern = "/".join(part for part in pattern.split("/") if part not in ("", ".")) or "**"
     fixed = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
     folder = fixed.rstrip("/") if fixed == pattern else fixed.rpartition("/")[0]
     filesystem, base = open_filesystem(root)
@@ -58,7 +59,7 @@ def find(root: str, pattern: str) -> Iterator[tuple[str, StoredFile]]:
     accept = re.compile(glob_regex(pattern))
     for entry in sorted(found, key=lambda entry: str(entry.path)):
         relative = entry.path[len(base.rstrip("/")) + 1 :]
-        hidden = any(part.startswith((".", "_")) for part in relative.split("/"))
+        hidden = any(part.startswith((".", "_")) and part != ".." for part in relative.split("/"))
         if entry.type == fs.FileType.File and not hidden and accept.fullmatch(relative):
             yield relative, StoredFile(join(root, relative), int(entry.size), entry.mtime)
 
@@ -66,11 +67,19 @@ def find(root: str, pattern: str) -> Iterator[tuple[str, StoredFile]]:
 def glob_regex(pattern: str) -> str:
     """A glob as a regular expression over relative paths."""
     out = ""
-    for token in re.findall(r"\*\*/|\*\*|\*|\?|\[[^\]]*\]|[^*?\[]+|\[", pattern.strip("/")):
-        out += {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}.get(
-            token, token if token.startswith("[") and len(token) > 2 else re.escape(token)
-        )
+    for token in re.findall(r"\*\*/|\*\*|\*|\?|\[[^\]]+\]|[^*?\[]+|\[", pattern.strip("/")):
+        known = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+        out += known.get(token) or (_one_of(token) if token[0] == "[" else re.escape(token))
     return out + r"(?:/.*)?"
+
+
+def _one_of(token: str) -> str:
+    """`[abc]`, `[a-f]` and `[!a]` as regular expressions; what is none of them names itself."""
+    negated, members = token[1:2] == "!", re.sub(r"([\\^\[&~|])", r"\\\1", token[1:-1].removeprefix("!"))
+    try:
+        return re.compile(f"[{'^/' if negated else ''}{members}]").pattern
+    except re.error:  # an empty class, or one that runs backwards
+        return re.escape(token)
 
 
 def content_id(file: StoredFile) -> str:
