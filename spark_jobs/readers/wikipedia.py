@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from spark_jobs.readers.blocks import PAGE, PAGE_END, PAGES, blocks
-from spark_jobs.readers.records import RAW_BYTES, ReaderOptions, Record, Rejected, Split
+from spark_jobs.readers.records import RAW_BYTES, ReaderError, ReaderOptions, Record, Rejected, Split
 from spark_jobs.readers.rows import checked, rejected_cut
 from spark_jobs.readers.streams import events
 from spark_jobs.readers.wikitext import plain_text
@@ -28,17 +28,26 @@ class _BadPageError(Exception):
 
 
 def read(split: Split, options: ReaderOptions) -> Iterator[Record]:
-    """The articles (namespace 0, no redirects) that begin in a split; other pages take a number only."""
+    """The articles (namespace 0, no redirects) that begin in a split; other pages take a number only.
+
+    ReaderError: an archive packed so densely that the numbers of two splits would meet.
+    """
     ordinal = split.start
     hidden = _hidden_namespaces(split.uri)
     for block in blocks(split, PAGES, options.max_record_bytes):
-        if not isinstance(block, bytes):
+        pages = list(_pages(block)) if isinstance(block, bytes) else []
+        n_records = len(pages) if isinstance(block, bytes) else 1
+        # A page of plain XML is longer than a byte. In an archive it need not be, though no dump comes near.
+        if split.end is not None and ordinal + n_records > split.end:
+            raise ReaderError(
+                f"{split.uri} has more pages than stored bytes from byte {split.start:,} to {split.end:,}; "
+                f"rewrite it:  corpus split {split.uri} --format wikipedia"
+            )
+        if isinstance(block, bytes):
+            yield from _records(pages, ordinal, hidden)
+        else:
             yield rejected_cut(block, ordinal, split.start, options.max_record_bytes)
-            ordinal += 1
-            continue
-        pages = list(_pages(block))
-        yield from _records(pages, ordinal, hidden)
-        ordinal += len(pages)
+        ordinal += n_records
 
 
 def _pages(block: bytes) -> Iterator[bytes]:

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spark_jobs.readers import ReaderError
+
 HEADER = """<mediawiki xml:lang="pl">
   <siteinfo><namespaces>
     <namespace key="0" case="first-letter" />
@@ -111,8 +113,9 @@ def test_a_file_that_is_no_dump_holds_no_pages(reading):
     assert reading("wikipedia", b"").texts == []
 
 
-PAGES = [page(f"Page {n} {'text ' * (n % 7)}") for n in range(40)]
-TEXTS = [f"Page {n} {'text ' * (n % 7)}".strip() for n in range(40)]
+# Words that do not compress: a page has more stored bytes than one, as in a dump.
+TEXTS = [f"Page {n} {random.Random(n).getrandbits(20 * (n % 50 + 10)):x}" for n in range(40)]
+PAGES = [page(text) for text in TEXTS]
 
 
 def multistream(chance: random.Random, at_pages: bool) -> bytes:
@@ -135,14 +138,31 @@ def test_every_splitting_of_a_file_gives_the_same_pages(seen, tmp_path, monkeypa
     def holds(chance, cuts):
         content = dump(*PAGES) if kind == "plain" else multistream(chance, kind.startswith("whole"))
         path.write_bytes(content)
-        borders = sorted({0, *(int(cut * len(content)) for cut in cuts)})
-        parts = [seen("wikipedia", path, begin, end) for begin, end in pairwise([*borders, None])]
+        borders = [0]
+        for cut in sorted(int(cut * len(content)) for cut in cuts):
+            if kind == "plain" or cut - borders[-1] > len(
+                PAGES
+            ):  # so that no split has more pages than bytes
+                borders.append(cut)
+        parts = [
+            seen("wikipedia", path, begin, end) for begin, end in pairwise([*sorted(set(borders)), None])
+        ]
         assert [text for part in parts for text in part.texts] == TEXTS
         assert [one for part in parts for one in part.rejected] == []
         ordinals = [ordinal for part in parts for ordinal in part.ordinals]
         assert ordinals == sorted(set(ordinals))
 
     holds()
+
+
+def test_an_archive_with_more_pages_than_bytes_is_refused_and_never_numbered_twice(seen, tmp_path):
+    path = tmp_path / "dump.xml.bz2"
+    stream = bz2.compress(page("same").encode() * 1000)
+    path.write_bytes(stream * 3)
+    assert len(stream) < 1000
+    assert len(seen("wikipedia", path).texts) == 3000
+    with pytest.raises(ReaderError, match="more pages than stored bytes from byte 0 to"):
+        seen("wikipedia", path, 0, len(stream))
 
 
 def test_an_unclosed_page_at_the_end_of_a_split_is_rejected_once(seen, tmp_path):
