@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from deltalake import DeltaTable
 
+import normalizers
 from spark_jobs import readers
 from spark_jobs.deduplicate import DeduplicateConfig, deduplicate
 from spark_jobs.ingest import Ingest, content_ids, in_bins, tasks_of
@@ -70,6 +72,32 @@ def dedup_only(spark: "SparkSession", made: Path, out: Path) -> None:
     documents = spark.read.format("delta").load(str(out / "documents"))
     survivors = deduplicate(documents, DeduplicateConfig())
     survivors.write.format("delta").save(str(out / "survivors"))
+
+
+def tenth_of_texts(made: Path) -> list[tuple[str, pa.Array]]:
+    """(language, texts): one document in ten of every file."""
+    plan = plan_build(load_recipe(str(RECIPE), root=str(made)), str(made / "none"))
+    found: list[tuple[str, pa.Array]] = []
+    for file in plan.files:
+        for split in readers.splits("mc4", file.uri, file.size):
+            for item in readers.read("mc4", split, readers.ReaderOptions()):
+                if not isinstance(item, readers.Rejected):
+                    found.append((file.lang or "", item.texts.take(pa.array(range(0, len(item.texts), 10)))))
+    return found
+
+
+def speak(texts: list[tuple[str, pa.Array]]) -> None:
+    """The normalizers' spoken form in this process on one thread: their share of a build, without Spark."""
+    pa.set_cpu_count(1)
+    for lang, rows in texts:
+        normalizers.to_spoken(rows, lang)
+
+
+def rows_of(table: Path) -> int:
+    """Rows of a Delta table; none where nothing was ever written."""
+    if not DeltaTable.is_deltatable(str(table)):
+        return 0
+    return int(DeltaTable(str(table)).to_pyarrow_dataset().count_rows())
 
 
 @dataclass(frozen=True, slots=True)
