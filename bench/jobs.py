@@ -77,13 +77,13 @@ def dedup_only(spark: "SparkSession", made: Path, out: Path) -> None:
 def tenth_of_texts(made: Path) -> list[tuple[str, pa.Array]]:
     """(language, texts): one document in ten of every file."""
     plan = plan_build(load_recipe(str(RECIPE), root=str(made)), str(made / "none"))
-    found: list[tuple[str, pa.Array]] = []
-    for file in plan.files:
-        for split in readers.splits("mc4", file.uri, file.size):
-            for item in readers.read("mc4", split, readers.ReaderOptions()):
-                if not isinstance(item, readers.Rejected):
-                    found.append((file.lang or "", item.texts.take(pa.array(range(0, len(item.texts), 10)))))
-    return found
+    tasks = [(file, split) for file in plan.files for split in readers.splits("mc4", file.uri, file.size)]
+    return [
+        (file.lang or "", item.texts.take(pa.array(range(0, len(item.texts), 10))))
+        for file, split in tasks
+        for item in readers.read("mc4", split, readers.ReaderOptions())
+        if not isinstance(item, readers.Rejected)
+    ]
 
 
 def speak(texts: list[tuple[str, pa.Array]]) -> None:
