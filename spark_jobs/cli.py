@@ -23,7 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = options.run
     try:
-        return run(options)
+        code = run(options)
+        sys.stdout.flush()  # here, where a closed pipe is still caught
+        return code
     except CorpusError as error:
         print(f"corpus: {error}", file=sys.stderr)
         return error.exit_code
@@ -138,15 +140,13 @@ def _add_split(commands: Any) -> None:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from spark_jobs.outline import outline, print_outline
     from spark_jobs.plan import plan_build
     from spark_jobs.recipe import load_recipe
 
     plan = plan_build(load_recipe(options.recipe, root=options.root), options.warehouse)
     figures = outline(plan)
-    _show(options, figures, lambda: print_outline(figures, Console(width=_width())))
+    _show(options, figures, lambda: print_outline(figures, _console()))
     return 0
 
 
@@ -192,28 +192,22 @@ def _run_build(plan: Any, config: Any, progress: Any) -> None:
 
 
 def _print_release(options: argparse.Namespace, warehouse: str, name: str) -> int:
-    from rich.console import Console
-
     from spark_jobs.report import print_release, release_figures
 
     figures = release_figures(warehouse, name)
-    _show(options, figures, lambda: print_release(figures, Console(width=_width())))
+    _show(options, figures, lambda: print_release(figures, _console()))
     return 0
 
 
 def _status(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from spark_jobs.report import print_warehouse, warehouse_figures
 
     figures = warehouse_figures(_existing(options.warehouse))
-    _show(options, figures, lambda: print_warehouse(figures, Console(width=_width())))
+    _show(options, figures, lambda: print_warehouse(figures, _console()))
     return 0
 
 
 def _stats(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from spark_jobs.manifest import releases
     from spark_jobs.report import print_release, release_figures
 
@@ -224,7 +218,7 @@ def _stats(options: argparse.Namespace) -> int:
             "WAREHOUSE", path, accepted="a warehouse with a published release", do="corpus build --help"
         )
     figures = {name: release_figures(path, name) for name in names}
-    console = Console(width=_width())
+    console = _console()
 
     def in_words() -> None:
         for one in figures.values():
@@ -259,9 +253,16 @@ def _existing(path: str) -> str:
     return path
 
 
-def _width() -> int | None:
-    """rich takes 80 columns where the output is no terminal; the tables want more."""
-    return None if sys.stdout.isatty() else 120
+def _console() -> Any:
+    """rich's console, but that a closed pipe is for `main` to take; rich itself would exit with 1."""
+    from rich.console import Console
+
+    class Piped(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    # rich takes 80 columns where the output is no terminal; the tables want more.
+    return Piped(width=None if sys.stdout.isatty() else 120)
 
 
 def _show(options: argparse.Namespace, figures: Any, in_words: Callable[[], Any]) -> None:
