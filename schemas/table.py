@@ -45,6 +45,8 @@ class Field:
     def check(self, column: pa.ChunkedArray, table: str) -> None:
         """Raise ContractError, naming the column and one offending value, where a value breaks the
         promise."""
+        if column.type != self.type:
+            raise ContractError(f"{table}.{self.name}: {column.type}, accepted: {self.type}")
         if not self.nullable and column.null_count:
             raise ContractError(f"{table}.{self.name}: {column.null_count} nulls, none allowed")
         bad = None
