@@ -135,6 +135,11 @@ def _add_split(commands: Any) -> None:
     )
     command.add_argument("--out", required=True, metavar="DIR", help="folder for the shards")
     command.add_argument(
+        "--keep-going",
+        action="store_true",
+        help="leave damaged records out and say which, instead of stopping",
+    )
+    command.add_argument(
         "--shard-mb", type=int, default=256, metavar="N", help="text a shard, before compression (256)"
     )
 
@@ -230,15 +235,25 @@ def _stats(options: argparse.Namespace) -> int:
 
 def _split(options: argparse.Namespace) -> int:
     from spark_jobs.progress import Progress
-    from spark_jobs.split import split_file
+    from spark_jobs.readers.records import ReaderError
+    from spark_jobs.split import DamagedFileError, split_file
 
     if options.shard_mb < 1:
         raise ConfigError("--shard-mb", options.shard_mb, accepted="1 or more")
     progress = Progress()
-    with progress.running("split"):
-        shards = split_file(
-            options.file, options.out, shard_bytes=options.shard_mb << 20, format=options.format
-        )
+    try:
+        with progress.running("split"):
+            shards = split_file(
+                options.file,
+                options.out,
+                format=options.format,
+                shard_bytes=options.shard_mb << 20,
+                on_loss=progress.line if options.keep_going else None,
+            )
+    except DamagedFileError as error:
+        raise CorpusError(str(error)) from None
+    except (ReaderError, FileNotFoundError) as error:
+        raise ConfigError("FILE", options.file, accepted="a file that can be split", why=str(error)) from None
     for shard in shards:
         print(shard)
     return 0

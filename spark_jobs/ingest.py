@@ -35,6 +35,8 @@ TASK_BYTES = 64 << 20
 """Stored bytes a task reads at least: a Python task costs 0.1 to 0.3 CPU seconds before its first row."""
 TASKS_A_CORE = 3
 OTHER_LANGUAGE = "other_language"
+MAX_STAGED = 10_000
+"""Rejected records of a split that quarantine shows one by one, 12 MB at most; the ledger counts them all."""
 _STAGED = pa.schema([*QUARANTINE.arrow_schema(), pa.field("lang", pa.string()), pa.field("rows", pa.int64())])
 
 
@@ -108,7 +110,7 @@ def document_batches(task: Task, ingest: Ingest) -> Iterator[pa.RecordBatch]:
     rejected: list[dict[str, Any]] = []
     for item in readers.read(task.format, task.split, ingest.options[task.file.source]):
         if isinstance(item, Rejected):
-            rejected.append(_staged(task.file, item))
+            _stage(rejected, _staged(task.file, item))
             continue
         for lang, texts, ordinals in by_language(item, task.file, rejected):
             yield document_rows(task.file, lang, texts, ordinals, ingest)
@@ -173,6 +175,17 @@ def content_ids(texts: pa.Array) -> pa.Array:
     digest = xxhash.xxh3_128_digest
     # One call a document, 0.3 microseconds: no Arrow kernel hashes rows to 128 bits.
     return pa.array([digest(text) for text in texts.cast(pa.binary()).to_pylist()], pa.binary())
+
+
+def _stage(rejected: list[dict[str, Any]], row: dict[str, Any]) -> None:
+    """Add a rejection; beyond MAX_STAGED of a split only its number, on the last row of the same reason."""
+    if len(rejected) >= MAX_STAGED:
+        for last in reversed(rejected):
+            if last["reason"] == row["reason"]:
+                last["rows"] += row["rows"]
+                last["lost_bytes"] += row["lost_bytes"]
+                return
+    rejected.append(row)
 
 
 def _staged(file: InputFile, rejected: Rejected) -> dict[str, Any]:

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from schemas.table import Table
 from spark_jobs import storage
 from spark_jobs.warehouse import is_table, properties
@@ -51,53 +54,47 @@ def write_once(
     """
     from pyspark.sql import Observation
 
-    if is_table(path) and _run_of(spark, path) != run:
+    if is_table(path) and _commit(path).get("run") != run:
         storage.delete_folder(path)
-    if is_table(path):
-        observed = spark.read.format("delta").load(path).agg(*fingerprint_columns(table)).first()
-        assert observed is not None  # an aggregate without groups has one row
-        return _written(spark, path, observed.rows, observed.bits)
-    storage.delete_folder(path)
-    observation = Observation(f"fingerprint-{run}")
-    (
-        rows.observe(observation, *fingerprint_columns(table))
-        .write.format("delta")
-        .mode("append")
-        .option("txnAppId", run)
-        .option("txnVersion", 1)
-        .option("userMetadata", json.dumps(dict(lineage), sort_keys=True))
-        .options(**properties(table, append_only=True))
-        .save(path)
-    )
-    seen = observation.get
-    written = _written(spark, path, seen["rows"], seen["bits"])
-    counted = int(_last_commit(spark, path)["operationMetrics"].get("numOutputRows", seen["rows"]))
-    if counted != seen["rows"]:
-        # A stage that Spark ran again observes its rows twice; the table itself is right.
-        again = spark.read.format("delta").load(path).agg(*fingerprint_columns(table)).first()
-        assert again is not None
-        return _written(spark, path, again.rows, again.bits)
-    return written
-
-
-def _last_commit(spark: SparkSession, path: str) -> Any:
-    row = spark.sql(f"DESCRIBE HISTORY delta.`{path}` LIMIT 1").first()
-    assert row is not None  # is_table, or just written
-    return row
-
-
-def _run_of(spark: SparkSession, path: str) -> str | None:
-    metadata = _last_commit(spark, path)["userMetadata"]
-    run = json.loads(metadata).get("run") if metadata else None
-    return str(run) if run is not None else None
-
-
-def _written(spark: SparkSession, path: str, rows: int, bits: int | None) -> Written:
-    detail = spark.sql(f"DESCRIBE DETAIL delta.`{path}`").first()
-    assert detail is not None
-    if detail.minReaderVersion != 1:
-        raise AssertionError(
-            f"{path} asks for Delta reader version {detail.minReaderVersion}, a release promises 1"
+    if not is_table(path):
+        storage.delete_folder(path)
+        observation = Observation(f"fingerprint-{run}")
+        (
+            rows.observe(observation, *fingerprint_columns(table))
+            .write.format("delta")
+            .mode("append")
+            .option("txnAppId", run)
+            .option("txnVersion", 1)
+            .option("userMetadata", json.dumps(dict(lineage), sort_keys=True))
+            .options(**properties(table, append_only=True))
+            .save(path)
         )
-    version = int(_last_commit(spark, path)["version"])
-    return Written(version, int(rows), int(detail.sizeInBytes), int(detail.numFiles), fingerprint(rows, bits))
+        seen = observation.get
+        written = _written(path, seen["rows"], seen["bits"])
+        if written.rows == seen["rows"]:
+            return written
+        # A stage that Spark ran again observes its rows twice; the table itself is right.
+    observed = spark.read.format("delta").load(path).agg(*fingerprint_columns(table)).first()
+    assert observed is not None  # an aggregate without groups has one row
+    return _written(path, observed.rows, observed.bits)
+
+
+def _commit(path: str) -> dict[str, Any]:
+    """What the last commit says of itself (`userMetadata`)."""
+    from deltalake import DeltaTable
+
+    metadata = DeltaTable(path).history(1)[0].get("userMetadata")
+    return dict(json.loads(metadata)) if metadata else {}
+
+
+def _written(path: str, rows: int, bits: int | None) -> Written:
+    """The table as a trainer will find it, read as a trainer will read it."""
+    from deltalake import DeltaTable
+
+    held = DeltaTable(path)
+    reader = held.protocol().min_reader_version
+    if reader != 1:
+        raise AssertionError(f"{path} asks for Delta reader version {reader}, a release promises 1")
+    files = pa.table(held.get_add_actions(flatten=True))
+    counted, size = (pc.sum(files[name]).as_py() or 0 for name in ("num_records", "size_bytes"))
+    return Written(held.version(), int(counted), int(size), files.num_rows, fingerprint(rows, bits))

@@ -165,11 +165,10 @@ class Build:
         """The documents of this build with `place` and `reason`, and the version of the table that is
         read."""
         path = warehouse.table_path(self.plan.warehouse, DOCUMENTS)
-        row = self.spark.sql(f"DESCRIBE HISTORY delta.`{path}` LIMIT 1").first()
-        assert row is not None  # ingest made the table
-        pinned = self.spark.read.format("delta").option("versionAsOf", row.version).load(path)
+        pinned_version = warehouse.latest_version(path)
+        pinned = self.spark.read.format("delta").option("versionAsOf", pinned_version).load(path)
         placed = decide.with_places(self.spark, pinned, self.plan.files)
-        return decide.with_reason(placed, self.plan.recipe), int(row.version)
+        return decide.with_reason(placed, self.plan.recipe), pinned_version
 
     def _duplicates(self, documents: DataFrame) -> DataFrame | None:
         if not self.plan.recipe.deduplicate.exact:

@@ -36,6 +36,9 @@ RESULTS: Mapping[str, str] = {
     # Row groups of 12 MB on disk: a trainer holds one of each file it mixes. The write option of this name is
     # ignored, the setting is not.
     "parquet.block.size": str(12 << 20),
+    # Texts and their ids hardly repeat: a dictionary of them is tried on every file and thrown away.
+    "parquet.enable.dictionary#text": "false",
+    "parquet.enable.dictionary#doc_id": "false",
 }
 
 DEFAULTS: Mapping[str, str] = {

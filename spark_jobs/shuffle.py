@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import normalizers
 from spark_jobs.draw import hash64
 from spark_jobs.forms import form_draw
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
 TARGET_FILE_BYTES = 256 << 20
 """Text a file aims at where there is much; a trainer opens one file a lane."""
+BUCKET_BITS = 30
+"""PackConfig allows no more buckets."""
 
 
 def n_partitions(n_buckets: int, text_bytes: int, cores: int) -> int:
@@ -41,4 +44,21 @@ def to_buckets(copies: DataFrame, n_buckets: int, partitions: int, seed: int) ->
     )
     partition = F.floor(F.col("bucket").cast("bigint") * partitions / F.lit(n_buckets)).cast("int")
     spread = keyed.repartitionById(partitions, partition)
-    return spread.sortWithinPartitions("bucket", "lang", "place", "source_index")
+    return spread.sortWithinPartitions(_sort_key(), "place", "source_index")
+
+
+def _sort_key() -> Column:
+    """Bucket, language and the first bits of the place in one number.
+
+    Spark compares the first 64 bits of a sort order and looks into the rows only where they are equal; a
+    bucket number alone is equal everywhere.
+    """
+    import pyspark.sql.functions as F
+
+    langs = normalizers.languages()
+    numbers = F.create_map(*[F.lit(part) for n, lang in enumerate(langs) for part in (lang, n)])
+    bits = len(langs).bit_length()
+    left = 63 - BUCKET_BITS - bits
+    first = F.shiftrightunsigned("place", 64 - left)
+    bucket = F.shiftleft(F.col("bucket").cast("bigint"), bits + left)
+    return bucket + F.shiftleft(numbers[F.col("lang")].cast("bigint"), left) + first

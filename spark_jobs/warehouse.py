@@ -114,6 +114,13 @@ def few_rows(
     return spark.createDataFrame(arrow.select(table.columns)).coalesce(1)
 
 
+def latest_version(path: str) -> int:
+    """The table's latest version."""
+    from deltalake import DeltaTable
+
+    return int(DeltaTable(path).version())
+
+
 def read_arrow(path: str, columns: Iterable[str] | None = None, filters: Any = None) -> pa.Table:
     """A small table's latest version without Spark."""
     from deltalake import DeltaTable
