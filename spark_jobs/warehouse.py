@@ -77,14 +77,15 @@ def append(rows: DataFrame, path: str, run: str, lineage: Mapping[str, Any]) -> 
 
 
 def replace_release(rows: DataFrame, path: str, release: str, run: str) -> None:
-    """Put a release's rows in place of those that an unpublished try under another recipe left, once a
-    run."""
+    """Put a release's rows in place of those that an unpublished try left; the same rows again change
+    nothing.
+
+    Without txnAppId: a recipe that is changed and changed back has to replace what was written between.
+    """
     (
         rows.write.format("delta")
         .mode("overwrite")
         .option("replaceWhere", f"release = '{release}'")
-        .option("txnAppId", run)
-        .option("txnVersion", 1)
         .option("userMetadata", json.dumps({"run": run}))
         .save(path)
     )

@@ -1,5 +1,7 @@
 """Packs of whole buckets: known answers, and no word lost on the way through both forms."""
 
+from itertools import pairwise
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -188,7 +190,7 @@ def test_the_order_inside_a_bucket_is_a_matter_of_the_seed_alone():
 def test_how_rows_arrive_in_batches_changes_nothing(cuts):
     whole = batch(*ROWS)
     borders = [0, *sorted(cuts), len(ROWS)]
-    pieces = [whole.slice(low, high - low) for low, high in zip(borders, borders[1:], strict=False)]
+    pieces = [whole.slice(low, high - low) for low, high in pairwise(borders)]
     assert packed(*pieces) == packed(whole)
 
 

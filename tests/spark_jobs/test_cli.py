@@ -103,7 +103,7 @@ def test_the_version_is_that_of_the_package(capsys):
         (["bild"], "invalid choice: 'bild'"),
         (
             ["build", "r.yaml"],
-            "the following arguments are required: --warehouse\n  do     corpus build --help",
+            "are required: --warehouse\n  do     corpus build --help",
         ),
         (["build", "r.yaml", "--warehouse", "w", "--core", "x"], "invalid int value: 'x'"),
         (["plan", "r.yaml", "--warehouse", "w", "--fast"], "unrecognized arguments: --fast"),
