@@ -8,7 +8,7 @@ is written beside, one small file a damaged split, and goes to `quarantine` afte
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,7 @@ TASK_BYTES = 64 << 20
 """Stored bytes a task reads at least: a Python task costs 0.1 to 0.3 CPU seconds before its first row."""
 TASKS_A_CORE = 3
 OTHER_LANGUAGE = "other_language"
+STAGED = ".rejected.parquet"
 MAX_STAGED = 10_000
 """Rejected records of a split that quarantine shows one by one, 12 MB at most; the ledger counts them all."""
 _STAGED = pa.schema([*QUARANTINE.arrow_schema(), pa.field("lang", pa.string()), pa.field("rows", pa.int64())])
@@ -115,10 +116,10 @@ def document_batches(task: Task, ingest: Ingest) -> Iterator[pa.RecordBatch]:
         for lang, texts, ordinals in by_language(item, task.file, rejected):
             yield document_rows(task.file, lang, texts, ordinals, ingest)
     if rejected:
-        name = xxhash.xxh3_64_hexdigest(f"{task.file.snapshot}|{task.split.start}".encode())
+        name = f"{task.file.snapshot}-{task.split.start}"
         sink = pa.BufferOutputStream()
         pq.write_table(pa.Table.from_pylist(rejected, _STAGED), sink)
-        storage.write_bytes(storage.join(ingest.staging, f"{name}.parquet"), sink.getvalue().to_pybytes())
+        storage.write_bytes(storage.join(ingest.staging, name + STAGED), sink.getvalue().to_pybytes())
 
 
 def by_language(
@@ -203,8 +204,21 @@ def _staged(file: InputFile, rejected: Rejected) -> dict[str, Any]:
     }
 
 
-def staged_rejections(staging: str) -> pa.Table:
-    """All records that this run rejected: the quarantine's columns, `lang` and `rows`."""
-    found = storage.find(staging, "*.parquet")
-    tables = [pq.read_table(pa.BufferReader(storage.read_bytes(f.uri)), schema=_STAGED) for _, f in found]
+def staged_rejections(staging: str, snapshots: Collection[str]) -> pa.Table:
+    """All records of these files that a run rejected: the quarantine's columns, `lang` and `rows`."""
+    found = [storage.read_bytes(uri) for uri in _staged_of(staging, snapshots)]
+    tables = [pq.read_table(pa.BufferReader(content), schema=_STAGED) for content in found]
     return pa.concat_tables(tables) if tables else _STAGED.empty_table()
+
+
+def clear_staging(staging: str, snapshots: Collection[str]) -> None:
+    """Remove what is staged of these files; another recipe's, whose build was killed, stays for it."""
+    for uri in _staged_of(staging, snapshots):
+        storage.delete_file(uri)
+    if not any(True for _ in storage.find(staging, "*" + STAGED)):
+        storage.delete_folder(staging)
+
+
+def _staged_of(staging: str, snapshots: Collection[str]) -> list[str]:
+    own = set(snapshots)
+    return [file.uri for name, file in storage.find(staging, "*" + STAGED) if name.partition("-")[0] in own]

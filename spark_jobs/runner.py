@@ -28,7 +28,7 @@ from spark_jobs.assemble import Assembly, assemble
 from spark_jobs.config import plain
 from spark_jobs.errors import CorpusError
 from spark_jobs.figures import PackCount, count_packs, packs_ledger, statistics_rows, words_by_form
-from spark_jobs.ingest import Ingest, read_documents, staged_rejections
+from spark_jobs.ingest import Ingest, clear_staging, read_documents, staged_rejections
 from spark_jobs.manifest import Manifest, TableEntry, release_folder, write_manifest
 from spark_jobs.plan import Plan, thresholds
 from spark_jobs.progress import Progress
@@ -91,8 +91,7 @@ class Build:
             rows = read_documents(self.spark, to_read, self._ingest_config(staging), self._cores())
             warehouse.append(rows, path, run, {"run": run, "software": VERSION, "files": len(to_read)})
             committed = self._documents_by_file(path, snapshots)
-        rejected = staged_rejections(staging)
-        rejected = rejected.filter(pc.is_in(rejected["snapshot"], value_set=_strings(snapshots)))
+        rejected = staged_rejections(staging, snapshots)
         run = "quarantine/" + _short_hash(snapshots)
         known = warehouse.read_table(plan.warehouse, QUARANTINE, columns=["snapshot"])["snapshot"]
         new = pc.invert(pc.is_in(rejected["snapshot"], value_set=known.combine_chunks()))
@@ -100,7 +99,7 @@ class Build:
         warehouse.append_rows(self.spark, plan.warehouse, QUARANTINE, damaged.select(QUARANTINE.columns), run)
         lines = ingest_ledger(plan.missing, committed, rejected)
         self._write_ledger(lines, "", "ledger/" + _short_hash(snapshots), time.monotonic() - began)
-        storage.delete_folder(staging)
+        clear_staging(staging, snapshots)
 
     def _ingest_config(self, staging: str) -> Ingest:
         sources = self.plan.recipe.sources

@@ -123,6 +123,12 @@ def write_bytes(uri: str, content: bytes) -> None:
             stream.write(content)
 
 
+def delete_file(uri: str) -> None:
+    """Remove a file; OSError where there is none."""
+    filesystem, path = open_filesystem(uri)
+    filesystem.delete_file(path)
+
+
 def delete_folder(uri: str) -> None:
     """Remove a folder and all below it; nothing where there is none."""
     filesystem, path = open_filesystem(uri)
