@@ -42,11 +42,11 @@ def task(size, snapshot="s", start=0):
 
 
 def test_bins_are_about_equal_and_hold_every_task_once():
-    sizes = [n << 20 for n in (900, 10, 20, 500, 30, 400, 300, 15)]
+    sizes = [n << 12 for n in (900, 10, 20, 500, 30, 400, 300, 15)]
     made = in_bins([task(n, f"s{n}") for n in sizes], cores=1)
     assert sorted(t.file.size for one in made for t in one) == sorted(sizes)
     # the longest first, each into the emptiest: 900; 500 30 20 15 10; 400 300
-    assert sorted(sum(t.file.size for t in one) >> 20 for one in made) == [575, 700, 900]
+    assert sorted(sum(t.file.size for t in one) >> 12 for one in made) == [575, 700, 900]
 
 
 def test_bins_do_not_depend_on_the_order_of_the_tasks():
