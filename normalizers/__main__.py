@@ -8,6 +8,7 @@ from itertools import islice
 
 import pyarrow as pa
 
+from normalizers.columns import string_array
 from normalizers.languages import UnknownLanguageError, language, languages
 from normalizers.spoken import to_spoken
 
@@ -31,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     # Bytes that are no UTF-8 become U+FFFD; only \n ends a line, so that lines in and lines out stay level.
     lines = iter(sys.stdin.buffer)
     while batch := [line.decode("utf8", "replace").removesuffix("\n") for line in islice(lines, _LINES)]:
-        for spoken in to_spoken(pa.array(batch, pa.string()), lang).to_pylist():
+        for spoken in to_spoken(string_array(batch, pa.large_string()), lang).to_pylist():
             sys.stdout.buffer.write(spoken.encode() + b"\n")
     sys.stdout.buffer.flush()
     return 0

@@ -1,15 +1,22 @@
-"""Arrow string columns as bytes and offsets, chunk by chunk."""
+"""Arrow string columns as bytes and offsets, chunk by chunk, and back.
+
+Arrays are made from buffers: `pa.array` and `to_numpy` import pandas where it is installed, which takes a
+fresh process longer than everything else here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from normalizers.utf8 import Bytes, Positions
+from normalizers.utf8 import Bytes, Flags, Positions
+
+_MOST = 2**31 - 1
+"""Bytes of the largest string array: its offsets have 32 bits."""
 
 
 def per_chunk(
@@ -42,3 +49,43 @@ def rows_of(column: pa.Array) -> tuple[Bytes, Positions]:
     offsets: npt.NDArray[Any] = np.frombuffer(at, width)[column.offset : column.offset + len(column) + 1]
     utf8 = np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8)
     return utf8[offsets[0] : offsets[-1]], (offsets - offsets[0]).astype(np.int64)
+
+
+def given(column: pa.Array) -> Flags:
+    """True for each row that is not null."""
+    bits = column.buffers()[0]
+    if bits is None or not column.null_count:
+        return np.ones(len(column), np.bool_)
+    low, high = column.offset, column.offset + len(column)
+    return np.unpackbits(np.frombuffer(bits, np.uint8), count=high, bitorder="little")[low:].view(np.bool_)
+
+
+def bit_array(flags: Flags) -> pa.Array:
+    """A boolean Arrow array without nulls."""
+    return pa.Array.from_buffers(pa.bool_(), len(flags), [None, _bits(flags)])
+
+
+def int_array(values: npt.NDArray[np.int32], valid: Flags) -> pa.Array:
+    """An int32 Arrow array, null where `valid` is false."""
+    bits = None if valid.all() else _bits(valid)
+    return pa.Array.from_buffers(pa.int32(), len(values), [bits, pa.py_buffer(np.ascontiguousarray(values))])
+
+
+def string_array(texts: Sequence[str], kind: pa.DataType) -> pa.Array:
+    """Texts as string or large_string; raises pa.ArrowCapacityError for more than a string column holds."""
+    encoded = [text.encode() for text in texts]
+    large = pa.types.is_large_string(kind)
+    ends = np.zeros(len(encoded) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)), out=ends[1:])
+    if not large and ends[-1] > _MOST:
+        raise pa.ArrowCapacityError(
+            f"{ends[-1]} bytes do not fit one string array (at most {_MOST}): use large_string or fewer rows"
+        )
+    at = ends if large else ends.astype(np.int32)
+    return pa.Array.from_buffers(
+        kind, len(encoded), [None, pa.py_buffer(at), pa.py_buffer(b"".join(encoded))]
+    )
+
+
+def _bits(flags: Flags) -> pa.Buffer:
+    return pa.py_buffer(np.packbits(flags, bitorder="little"))

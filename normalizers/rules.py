@@ -8,8 +8,9 @@ part in `[…]` is said only when all groups in it matched.
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,8 +43,14 @@ class Rule:
 
     name: str
     pattern: str
-    alone: re.Pattern[str]
     say: Say
+
+    def match(self, text: str, at: int) -> re.Match[str] | None:
+        """This rule alone at one place; compiled when first asked, few rules ever are."""
+        return _compiled(self.pattern).match(text, at)
+
+
+_compiled = functools.cache(re.compile)
 
 
 def compile_rules(
@@ -63,10 +70,23 @@ def compile_rules(
             outer = f"r{index}"
             pattern = f"(?P<{outer}>{pattern})"
             say = _template(rule["say"], outer, groups, tables)
-            rules[outer] = Rule(name, pattern, re.compile(pattern), say)
-        except (KeyError, re.error, RuleError) as error:
+            rules[outer] = Rule(name, pattern, say)
+        except (KeyError, RuleError) as error:
             raise RuleError(f"{where}: rule {name}: {error}") from error
-    return re.compile("|".join(rule.pattern for rule in rules.values())), rules
+    return _union(rules.values(), where), rules
+
+
+def _union(rules: Iterable[Rule], where: str) -> re.Pattern[str]:
+    """All rules as one alternation; raises RuleError that names the first rule that is no pattern."""
+    try:
+        return re.compile("|".join(rule.pattern for rule in rules))
+    except re.error as error:
+        for rule in rules:
+            try:
+                re.compile(rule.pattern)
+            except re.error as own:
+                raise RuleError(f"{where}: rule {rule.name}: {own}") from own
+        raise RuleError(f"{where}: the rules together: {error}") from error
 
 
 def expand(pattern: str, pieces: Mapping[str, str]) -> str:
@@ -169,7 +189,7 @@ def rewriter(voice: Voice, union: re.Pattern[str], rules: Mapping[str, Rule]) ->
         if words is not None:
             return words, match.end()
         for later in order[order.index(rule) + 1 :]:  # refused: the rules after it get their turn
-            found = later.alone.match(match.string, match.start())
+            found = later.match(match.string, match.start())
             words = later.say(voice, found) if found else None
             if found and words is not None:
                 return words, found.end()

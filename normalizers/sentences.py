@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from normalizers.columns import per_chunk, rows_of
+from normalizers.columns import bit_array, given, int_array, per_chunk, rows_of, string_array
 from normalizers.languages import Language, language
 from normalizers.utf8 import CHUNK, Bytes, Flags, Positions, skip_space, space_length
 
@@ -141,7 +141,7 @@ def sentences(texts: pa.Array | pa.ChunkedArray, lang: str) -> pa.Array | pa.Chu
     language(lang)
 
     def split(column: pa.Array) -> pa.Array:
-        filled = pc.fill_null(column, "")
+        filled = pc.fill_null(column, string_array([""], column.type)[0])
         utf8, offsets = rows_of(filled)
         inner, owner = _row_ends(utf8, offsets, lang)
         # The end of each row is an end as well, but for empty rows, which have no sentence.
@@ -154,8 +154,8 @@ def sentences(texts: pa.Array | pa.ChunkedArray, lang: str) -> pa.Array | pa.Chu
         at = np.append(0, ends).astype(width)
         kind = pa.large_string() if width is np.int64 else pa.string()
         parts = pa.Array.from_buffers(kind, len(ends), [None, pa.py_buffer(at), pa.py_buffer(utf8)])
-        mask = pa.array(~column.is_valid().to_numpy(zero_copy_only=False))
-        return pa.ListArray.from_arrays(pa.array(lists.astype(np.int32)), parts, mask=mask)
+        starts = int_array(lists.astype(np.int32), np.ones(len(lists), np.bool_))
+        return pa.ListArray.from_arrays(starts, parts, mask=bit_array(~given(column)))
 
     kind = pa.large_string() if pa.types.is_large_string(getattr(texts, "type", pa.string())) else pa.string()
     return per_chunk(split, texts, pa.list_(kind))

@@ -11,10 +11,11 @@ import functools
 import re
 from collections.abc import Callable
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from normalizers.columns import per_chunk
+from normalizers.columns import bit_array, per_chunk, string_array
 from normalizers.languages import language
 from normalizers.patterns import WORDY, digit_values
 from normalizers.spans import MARK, Spans, spans_of
@@ -55,14 +56,14 @@ def to_spoken(texts: pa.Array | pa.ChunkedArray, lang: str) -> pa.Array | pa.Chu
 
 def to_spoken_text(text: str, lang: str) -> str:
     """The spoken form of one text, see `to_spoken`."""
-    spoken: str = to_spoken(pa.array([text], pa.large_string()), lang)[0].as_py()
+    spoken: str = to_spoken(string_array([text], pa.large_string()), lang)[0].as_py()
     return spoken
 
 
 def _column(column: pa.Array, lang: str) -> pa.Array:
     spans = spans_of(lang)
     lowered = pc.utf8_lower(column)
-    rows = pc.fill_null(_holds_token(column, spans), False)
+    rows = pc.fill_null(_holds_token(column, spans), bit_array(np.zeros(1, np.bool_))[0])
     if not pc.any(rows).as_py():
         return lowered
     hits = column.filter(rows)
@@ -82,10 +83,10 @@ def _holds_token(column: pa.Array, spans: Spans) -> pa.Array:
 def _rows(hits: pa.Array, lang: str) -> pa.Array:
     spans, say = spans_of(lang), _speaker(lang)
     if pc.any(pc.match_substring_regex(hits, spans.astral)).as_py():
-        hits = pa.array([text.translate(digit_values()) for text in hits.to_pylist()], hits.type)
+        hits = string_array([text.translate(digit_values()) for text in hits.to_pylist()], hits.type)
     marked = pc.replace_substring_regex(hits, spans.lead, rf"{MARK}\0")
     sub = spans.token.sub
-    return pc.utf8_lower(pa.array([sub(say, text) for text in marked.to_pylist()], hits.type))
+    return pc.utf8_lower(string_array([sub(say, text) for text in marked.to_pylist()], hits.type))
 
 
 @functools.cache

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from normalizers.columns import per_chunk, rows_of
+from normalizers.columns import given, int_array, per_chunk, rows_of
 from normalizers.languages import language
 from normalizers.utf8 import Bytes, Positions, character_starts, space_length, word_starts
 
@@ -38,16 +37,17 @@ def word_counts(texts: pa.Array | pa.ChunkedArray, lang: str) -> pa.Array:
     per_word = language(lang).characters_per_word
 
     def count(column: pa.Array) -> pa.Array:
+        utf8, offsets = rows_of(column)
         if per_word:
-            words = np.ceil(pc.fill_null(pc.utf8_length(column), 0).to_numpy() / per_word)
+            starts = np.flatnonzero(character_starts(utf8))
+            words = np.ceil(np.diff(np.searchsorted(starts, offsets)) / per_word)
         else:
-            utf8, offsets = rows_of(column)
             begins = word_starts(utf8)
             first = offsets[:-1][
                 offsets[:-1] < len(utf8)
             ]  # a row's first byte begins a word whatever is before it
             begins[first] = space_length(utf8, first) == 0
             words = np.diff(np.searchsorted(np.flatnonzero(begins), offsets))
-        return pa.array(words.astype(np.int32), mask=~column.is_valid().to_numpy(zero_copy_only=False))
+        return int_array(words.astype(np.int32), given(column))
 
     return per_chunk(count, texts, pa.int32())
