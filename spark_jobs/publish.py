@@ -54,9 +54,9 @@ def write_once(
     """
     from pyspark.sql import Observation
 
-    if is_table(path) and _commit(path).get("run") != run:
-        storage.delete_folder(path)
-    if not is_table(path):
+    if not is_table(path) or _commit(path).get("run") != run:
+        # The log first: a kill in between must not leave a commit whose files are gone.
+        storage.delete_folder(storage.join(path, "_delta_log"))
         storage.delete_folder(path)
         observation = Observation(f"fingerprint-{run}")
         (

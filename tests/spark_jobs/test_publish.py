@@ -3,6 +3,7 @@
 import pytest
 
 from schemas.sequences import SEQUENCES
+from spark_jobs import storage
 from spark_jobs.publish import fingerprint, fingerprint_columns, write_once
 from spark_jobs.warehouse import read_arrow
 
@@ -63,3 +64,23 @@ def test_files_without_a_commit_are_swept_away(spark, packs, tmp_path):
     written = write_once(spark, packs, str(path), SEQUENCES, run="one", lineage={"run": "one"})
     assert written.rows == read_arrow(str(path)).num_rows == 40
     assert not (path / "part-00000-of-a-killed-try.parquet").exists()
+
+
+def test_a_kill_while_another_runs_table_is_removed_never_leaves_a_commit_without_its_files(
+    spark, packs, tmp_path, monkeypatch
+):
+    path = str(tmp_path / "r/stage1")
+    first = write_once(spark, packs, path, SEQUENCES, run="one", lineage={"run": "one"})
+
+    def killed_after(folder):
+        delete(folder)
+        raise KeyboardInterrupt
+
+    delete = storage.delete_folder
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "delete_folder", killed_after)
+        with pytest.raises(KeyboardInterrupt):
+            write_once(spark, packs.limit(3), path, SEQUENCES, run="two", lineage={"run": "two"})
+    again = write_once(spark, packs, path, SEQUENCES, run="one", lineage={"run": "one"})
+    assert again.fingerprint == first.fingerprint
+    assert read_arrow(path).num_rows == 40
