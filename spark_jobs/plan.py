@@ -13,7 +13,7 @@ import normalizers
 from schemas.ledger import LEDGER
 from spark_jobs import storage
 from spark_jobs.config import plain
-from spark_jobs.errors import GateError
+from spark_jobs.errors import ConfigError, GateError
 from spark_jobs.heldout import HeldOut
 from spark_jobs.inputs import InputFile, resolve_inputs
 from spark_jobs.manifest import Manifest, read_manifest, release_folder
@@ -52,6 +52,8 @@ def plan_build(recipe: Recipe, warehouse: str) -> Plan:
     """Look at everything, write nothing. Raises ConfigError for inputs that are not there and GateError
     where the name of the release belongs to another recipe or other inputs."""
     warehouse = warehouse if "://" in warehouse else storage.open_filesystem(warehouse)[1]
+    if set(warehouse) & {"%", "`", "\n"}:  # Delta's readers decode the one, Spark's SQL ends at the other
+        raise ConfigError("--warehouse", warehouse, accepted="a path without %, ` and line breaks")
     held_out = read_held_out(recipe)
     identity = held_out.id if held_out else "none"
     reading = f"{INGEST_CODE}|{SCORES_VERSION}|held_out={identity}|language={recipe.filters.check_language}"
