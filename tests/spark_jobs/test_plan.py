@@ -135,5 +135,5 @@ def test_the_outline_sums_bytes_by_source_and_language(recipe, tmp_path):
 
 @pytest.mark.parametrize("name", ["w%20x", "w`x", "w\nx"])
 def test_a_warehouse_whose_path_not_every_reader_takes_alike_is_refused(recipe, tmp_path, name):
-    with pytest.raises(ConfigError, match="--warehouse is .*, accepted: a path without %"):
+    with pytest.raises(ConfigError, match=r"--warehouse is .*, accepted: a path without %"):
         plan_build(recipe, str(tmp_path / name))
