@@ -10,7 +10,6 @@ help:  ## list the targets
 
 demo: .venv/with-spark  ## build a small release from the raw files in data/demo and show what is in it
 	@$(BIN)/corpus build conf/recipes/demo.yaml --warehouse $(WAREHOUSE)
-	@$(BIN)/corpus stats $(WAREHOUSE)
 
 test: lint  ## lint, then every test under ten seconds
 	@$(BIN)/pytest -q

@@ -43,13 +43,23 @@ class InputFile:
     read again."""
 
 
-def resolve_inputs(recipe: Recipe, reading: str) -> list[InputFile]:
-    """The files of all sources in order of source priority and origin; `reading` identifies how they will be
-    read.
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The files that a recipe's paths match."""
+
+    files: list[InputFile]
+    """Those that are read, in order of source priority and origin."""
+    passed_over: list[str]
+    """Origins of those in other languages or scripts."""
+
+
+def resolve_inputs(recipe: Recipe, reading: str) -> Inputs:
+    """The files of all sources; `reading` identifies how they will be read.
 
     Raises ConfigError where a path matches nothing or the language of a file cannot be told.
     """
     found: list[InputFile] = []
+    passed_over: list[str] = []
     for index, source in enumerate(recipe.sources):
         files = list(storage.find(recipe.root, source.path))
         if not files:
@@ -63,15 +73,15 @@ def resolve_inputs(recipe: Recipe, reading: str) -> list[InputFile]:
             contents = list(pool.map(lambda item: storage.content_id(item[1]), files))
         for (origin, file), content in zip(files, contents, strict=True):
             lang, known = file_language(source, origin)
-            if known and (lang is None or not recipe.languages or lang in recipe.languages):
-                identity = f"{reading}|{source}|{origin}|{content}"
-                snapshot = xxhash.xxh3_64_hexdigest(identity.encode())
-                found.append(
-                    InputFile(source.name, index, origin, file.uri, file.size, lang, content, snapshot)
-                )
+            if not known or (recipe.languages and lang is not None and lang not in recipe.languages):
+                passed_over.append(origin)
+                continue
+            read_as = (source.name, source.format, lang, source.lang_column, source.text_column)
+            snapshot = xxhash.xxh3_64_hexdigest(f"{reading}|{read_as}|{origin}|{content}".encode())
+            found.append(InputFile(source.name, index, origin, file.uri, file.size, lang, content, snapshot))
     if not found:
         raise ConfigError("languages", list(recipe.languages), accepted="a language that the sources have")
-    return found
+    return Inputs(found, passed_over)
 
 
 def file_language(source: SourceConfig, origin: str) -> tuple[str | None, bool]:
@@ -85,13 +95,16 @@ def file_language(source: SourceConfig, origin: str) -> tuple[str | None, bool]:
         return None, True
     if source.lang is not None:
         return source.lang, True
-    for part in reversed(origin.split("/")):
+    *folders, file_name = origin.split("/")
+    for part in (file_name, *reversed(folders)):
         names = re.split(r"[._-]", part.lower())
         for name, following in zip(names, [*names[1:], ""], strict=True):
             code = name.removesuffix("wiki") if re.fullmatch(r"[a-z]{2,3}wiki", name) else name
             if code in normalizers.languages():
                 return code, following not in _OTHER_SCRIPT
-            if re.fullmatch(r"[a-z]{2,3}wiki", name) or (_leads(names, name) and name in _other_languages()):
+            # "my-data" is no Burmese: a folder names a language of others by its whole name only.
+            leads = _leads(names, name) if part is file_name else len(names) == 1
+            if re.fullmatch(r"[a-z]{2,3}wiki", name) or (leads and name in _other_languages()):
                 return code, False
     raise ConfigError(
         f"sources.{source.name}.lang",

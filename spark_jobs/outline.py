@@ -35,6 +35,7 @@ def outline(plan: Plan) -> Figures:
             for (source, lang), size in sorted(sizes.items())
         ],
         "bytes": everything,
+        "passed_over": plan.passed_over,
         "held_out_id": plan.held_out.id if plan.held_out else None,
         "steps": _steps(plan, new),
         "core_hours": round((0 if plan.published else everything) / 1e6 / STORED_MB_PER_CORE_HOUR, 4),
@@ -78,6 +79,9 @@ def print_outline(figures: Figures, console: Console) -> None:
         "all", "", f"{sum(r['files'] for r in figures['inputs']):,}", f"{figures['bytes'] / 1e6:,.2f}"
     )
     console.print(grid)
+    if others := figures["passed_over"]:
+        shown = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
+        console.print(f"passed over, in other languages or scripts: {len(others):,} files ({shown})")
     for step in figures["steps"]:
         console.print(f"  {'will run' if step['run'] else 'done    '}  {step['step']:<14} {step['does']}")
     if any(step["run"] for step in figures["steps"]):

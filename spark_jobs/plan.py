@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import normalizers
@@ -41,6 +41,8 @@ class Plan:
     """The release, where it stands already."""
     run_id: str
     """Of the release: hash of code version, recipe and input versions."""
+    passed_over: list[str] = field(default_factory=list)
+    """Files that the paths match but no language of the recipe is in."""
 
     @property
     def done(self) -> bool:
@@ -57,7 +59,8 @@ def plan_build(recipe: Recipe, warehouse: str) -> Plan:
     held_out = read_held_out(recipe)
     identity = held_out.id if held_out else "none"
     reading = f"{INGEST_CODE}|{SCORES_VERSION}|held_out={identity}|language={recipe.filters.check_language}"
-    files = resolve_inputs(recipe, reading)
+    inputs = resolve_inputs(recipe, reading)
+    files = inputs.files
     facts = (RELEASE_CODE, normalizers_version(), json.dumps(thresholds(recipe), sort_keys=True))
     run_id = _hash(*facts, recipe.sha256(), *(file.snapshot for file in files))
     published = read_manifest(warehouse, recipe.release)
@@ -72,7 +75,7 @@ def plan_build(recipe: Recipe, warehouse: str) -> Plan:
     ledger = read_table(warehouse, LEDGER, filters=[("step", "=", "ingest")])
     ingested = set(ledger["run_id"].to_pylist())
     missing = [] if published else [file for file in files if file.snapshot not in ingested]
-    return Plan(recipe, warehouse, files, held_out, missing, published, run_id)
+    return Plan(recipe, warehouse, files, held_out, missing, published, run_id, inputs.passed_over)
 
 
 def read_held_out(recipe: Recipe) -> HeldOut | None:

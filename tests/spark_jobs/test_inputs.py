@@ -48,13 +48,16 @@ def test_the_path_tells_the_language(origin, expected):
         "mc4/c4-ceb.tfrecord-00000-of-00008.json.gz",
         "wikipedia/cebwiki-20191120-pages-articles.xml.bz2",
         "opensubtitles/xml/zh/1994/1/1.xml",
+        "zh/part-0001.jsonl",
     ],
 )
 def test_a_language_or_script_we_do_not_know_is_passed_over(origin):
     assert not file_language(source(), origin)[1]
 
 
-@pytest.mark.parametrize("origin", ["data/part-00000.txt", "web.txt", "xml/1994/1.xml", "out/all.txt"])
+@pytest.mark.parametrize(
+    "origin", ["my-data/part-00000.txt", "data/part-00000.txt", "web.txt", "xml/1994/1.xml", "out/all.txt"]
+)
 def test_a_path_that_tells_nothing_asks_for_the_language(origin):
     with pytest.raises(ConfigError) as caught:
         file_language(source(), origin)
@@ -78,7 +81,8 @@ def raw(tmp_path):
 
 def resolve(raw, *, reading="v1", languages=(), sources=None):
     sources = sources or (source(name="b", path="b"), source(name="a", path="a"))
-    return resolve_inputs(Recipe(release="r", root=str(raw), sources=sources, languages=languages), reading)
+    recipe = Recipe(release="r", root=str(raw), sources=sources, languages=languages)
+    return resolve_inputs(recipe, reading).files
 
 
 def test_files_come_in_order_of_source_and_path(raw):
