@@ -24,7 +24,7 @@ from bench import jobs
 from bench.inputs import SOURCE, Expected, expected, make_inputs
 from bench.meter import Meter, Usage
 from bench.peers import DATATROVE, datatrove_dedup, peer_python
-from spark_jobs.session import SessionConfig, get_session
+from spark_jobs.session import SHORT_JOB_BYTES, SessionConfig, get_session
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -102,7 +102,11 @@ def _options() -> argparse.Namespace:
 
 def measure_session(bench: Bench) -> None:
     """Bare copy, whole build and de-duplication, each twice in one session; the second run counts."""
-    spark = get_session(SessionConfig(app_name="bench", cores=bench.cores, scratch=bench.scratch, ui=True))
+    short = sum(file.stat().st_size for file in (bench.made / "mc4").iterdir()) <= SHORT_JOB_BYTES
+    config = SessionConfig(
+        app_name="bench", cores=bench.cores, scratch=bench.scratch, ui=True, short_job=short
+    )
+    spark = get_session(config)
     try:
         for run in ("first", "warm"):
             copied = _copy(bench, spark, run)

@@ -72,11 +72,13 @@ LOCAL: Mapping[str, str] = {
 }
 
 SHORT_JOB_JAVA = (
-    # No optimising compiler: of a first build on 450 MB it takes 38 of Java's 80 CPU seconds and wins 10 back.
+    # No optimising compiler: in a first build on 450 MB it takes 38 of Java's 80 CPU seconds and wins 10 back.
     "-XX:TieredStopAtLevel=1",
-    "-XX:ReservedCodeCacheSize=240m",  # without that compiler Java reserves 48 MB, which Spark's code overflows
+    "-XX:ReservedCodeCacheSize=240m",  # without that compiler Java reserves 48 MB, too little for Spark
     "-XX:+UseSerialGC",  # least memory, and nobody waits for its pauses
 )
+SHORT_JOB_BYTES = 600_000_000
+"""Stored bytes, some 2 GB of text, up to which a build is a short job."""
 
 MAX_DEFAULT_CORES = 8
 """More share the default driver memory badly; `cores` takes any number."""
@@ -101,7 +103,7 @@ class SessionConfig:
     ui: bool = False
     """Serve Spark's web pages on 127.0.0.1 while the session runs."""
     short_job: bool = False
-    """Let Java compile lightly, see `SHORT_JOB_JAVA`; right below some 2 GB of text."""
+    """Let Java compile lightly (`SHORT_JOB_JAVA`); right for up to `SHORT_JOB_BYTES` of input."""
 
     def __post_init__(self) -> None:
         """Refuses what Spark would refuse later and at length."""
