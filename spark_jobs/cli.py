@@ -15,6 +15,8 @@ from typing import Any
 from schemas.version import VERSION
 from spark_jobs.errors import ConfigError, CorpusError
 
+SHORT_JOB_BYTES = 64 << 20
+"""Stored input up to which Java's full compilation costs more than it saves."""
 _EXITS = "exit: 0 done, 1 failed (run again), 2 recipe or option wrong (nothing started), 3 a gate refused"
 
 
@@ -164,6 +166,7 @@ def _build(options: argparse.Namespace) -> int:
     from spark_jobs.session import SessionConfig
 
     recipe = load_recipe(options.recipe, root=options.root)
+    plan = plan_build(recipe, options.warehouse)
     session = SessionConfig(
         app_name=f"corpus build {recipe.release}",
         cores=options.cores,
@@ -171,8 +174,8 @@ def _build(options: argparse.Namespace) -> int:
         scratch=Path(options.scratch) if options.scratch else None,
         log_file=Path(options.log) if options.log else None,
         ui=options.ui,
+        short_job=sum(file.size for file in plan.files) < SHORT_JOB_BYTES,
     )
-    plan = plan_build(recipe, options.warehouse)
     progress = Progress()
     if plan.done:
         progress.line(f"release {recipe.release!r} is built already, nothing to do")

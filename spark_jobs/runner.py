@@ -83,7 +83,7 @@ class Build:
         snapshots = [file.snapshot for file in plan.missing]
         # A commit holds whole files, so what a killed run committed is complete; only its ledger lines are
         # missing.
-        committed = self._documents_by_file(path, snapshots)
+        committed = {} if warehouse.is_empty(path) else self._documents_by_file(path, snapshots)
         to_read = [file for file in plan.missing if file.snapshot not in {key[0] for key in committed}]
         staging = storage.join(plan.warehouse, "_staging")
         if to_read:

@@ -82,13 +82,12 @@ def replace_release(rows: DataFrame, path: str, release: str, run: str) -> None:
 
     Without txnAppId: a recipe that is changed and changed back has to replace what was written between.
     """
-    (
-        rows.write.format("delta")
-        .mode("overwrite")
-        .option("replaceWhere", f"release = '{release}'")
-        .option("userMetadata", json.dumps({"run": run}))
-        .save(path)
-    )
+    writer = rows.write.format("delta").option("userMetadata", json.dumps({"run": run}))
+    if read_arrow(path, ["release"], [("release", "=", release)]).num_rows:
+        writer = writer.mode("overwrite").option("replaceWhere", f"release = '{release}'")
+    else:  # nearly always; half the price of looking for rows to replace
+        writer = writer.mode("append")
+    writer.save(path)
 
 
 def append_rows(
@@ -113,6 +112,13 @@ def few_rows(
         return None
     table.check(arrow)
     return spark.createDataFrame(arrow.select(table.columns)).coalesce(1)
+
+
+def is_empty(path: str) -> bool:
+    """Whether the table has no data file."""
+    from deltalake import DeltaTable
+
+    return not DeltaTable(path).file_uris()
 
 
 def latest_version(path: str) -> int:
