@@ -15,8 +15,6 @@ from typing import Any
 from schemas.version import VERSION
 from spark_jobs.errors import ConfigError, CorpusError
 
-SHORT_JOB_BYTES = 64 << 20
-"""Stored input up to which Java's full compilation costs more than it saves."""
 _EXITS = "exit: 0 done, 1 failed (run again), 2 recipe or option wrong (nothing started), 3 a gate refused"
 
 
@@ -163,7 +161,7 @@ def _build(options: argparse.Namespace) -> int:
     from spark_jobs.plan import plan_build
     from spark_jobs.progress import Progress
     from spark_jobs.recipe import load_recipe
-    from spark_jobs.session import SessionConfig
+    from spark_jobs.session import SHORT_JOB_BYTES, SessionConfig
 
     recipe = load_recipe(options.recipe, root=options.root)
     plan = plan_build(recipe, options.warehouse)
@@ -174,7 +172,7 @@ def _build(options: argparse.Namespace) -> int:
         scratch=Path(options.scratch) if options.scratch else None,
         log_file=Path(options.log) if options.log else None,
         ui=options.ui,
-        short_job=sum(file.size for file in plan.files) < SHORT_JOB_BYTES,
+        short_job=sum(file.size for file in plan.files) <= SHORT_JOB_BYTES,
     )
     progress = Progress()
     if plan.done:

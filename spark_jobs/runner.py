@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 
 BYTES_A_WORD = 6
+"""Of UTF-8 text, about; sizes files only."""
 
 
 @dataclass(slots=True)
