@@ -17,7 +17,9 @@ spark_jobs.readers.records.ReaderError: a.parquet has no column 'body', it has: 
 
 def test_the_innermost_error_is_the_cause():
     assert cause(REPORT) == "ReaderError: a.parquet has no column 'body', it has: text, url"
-    java = "org.apache.spark.SparkException: aborted.\nCaused by: java.io.IOException: No space left on device"
+    java = (
+        "org.apache.spark.SparkException: aborted.\nCaused by: java.io.IOException: No space left on device"
+    )
     assert cause(java) == "IOException: No space left on device"
 
 
