@@ -56,6 +56,15 @@ def given(column: pa.Array) -> Flags:
     bits = column.buffers()[0]
     if bits is None or not column.null_count:
         return np.ones(len(column), np.bool_)
+    return _unpacked(bits, column)
+
+
+def flags_of(column: pa.Array) -> Flags:
+    """A boolean Arrow array without nulls as numpy's."""
+    return _unpacked(column.buffers()[1], column)
+
+
+def _unpacked(bits: pa.Buffer, column: pa.Array) -> Flags:
     low, high = column.offset, column.offset + len(column)
     return np.unpackbits(np.frombuffer(bits, np.uint8), count=high, bitorder="little")[low:].view(np.bool_)
 

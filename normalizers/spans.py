@@ -9,21 +9,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from normalizers.languages import common, language
+from normalizers.masks import Gram, Probe, class_grams, make_probe, pattern_grams, word_gram
 from normalizers.patterns import GAP, WORD, any_of, decimal_digits
 from normalizers.voices import pieces_of, voice_of
 
 MARK = "\ufdd0"
 """Stands before a word that changes what follows it. A noncharacter: text cannot mean anything by it."""
+_Trigger = tuple[str, list[Gram] | None]
+"""A pattern of RE2, and bytes of which every match holds some; None where they are not known."""
 _DASHES = "-–—~〜～"
 _INSIDE = rf".,:/{_DASHES}−'’+=×x*÷<>≤≥٫٬،^".replace("-", r"\-", 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Spans:
-    """How to find tokens; `triggers` and `lead` are RE2's, `token` is Python's."""
+    """How to find tokens; `lead` is RE2's, `token` is Python's."""
 
-    triggers: tuple[str, ...]
-    """A row that matches none stays as it is but for case. Apart they run faster than as one pattern."""
+    probe: Probe
+    """A row that it does not find stays as it is but for case."""
     lead: str
     """Words that a token may begin with."""
     token: re.Pattern[str]
@@ -63,13 +66,10 @@ def spans_of(code: str) -> Spans:
         symbol=re.escape("".join(key for key in tables["symbol"] if len(key) == 1)),
     )
     spaced = voice_of(code).words["blank"] == " "
-    lead, alone = _leads(tables, context, signs)
+    alone = _alone(tables, context)
     return Spans(
-        triggers=(
-            f"[{signs.digit}{decimal_digits(astral=True)}{signs.symbol}{signs.money}{signs.odd}]",
-            alone,
-        ),
-        lead=f"{alone}|{lead}" if lead else alone,
+        probe=_probe(alone, glue, signs, "".join(language(code).tables["numbers"]["sets"].values())),
+        lead="|".join([*(pattern for pattern, _ in alone), *_leads(tables, context, signs)]),
         token=re.compile(_token(code, tables, context, signs, spaced)),
         glue=frozenset(glue),
         astral=f"[{decimal_digits(astral=True)}]",
@@ -77,18 +77,46 @@ def spans_of(code: str) -> Spans:
     )
 
 
+def _probe(alone: Iterable[_Trigger], glue: Iterable[str], signs: _Signs, script: str) -> Probe:
+    """Rows with a decimal digit, another sign or a match of a trigger."""
+    any_sign = f"[{signs.digit}{decimal_digits(astral=True)}{signs.symbol}{signs.money}{signs.odd}]"
+    digits = (chr(zero + n) for zero in common()["digits"]["zeros"] for n in range(10))
+    known = [(pattern, grams) for pattern, grams in alone if grams is not None]
+    return make_probe(
+        [*digits, *glue],
+        [gram for _, grams in known for gram in grams],
+        [any_sign, *(pattern for pattern, _ in known)],
+        [pattern for pattern, grams in alone if grams is None],
+        script,
+    )
+
+
 def _leads(
     tables: Mapping[str, Mapping[str, str]], context: Mapping[str, Any], signs: _Signs
-) -> tuple[str, str]:
-    """RE2 patterns of words that matter before a number, and of words that matter by themselves."""
-    alone = [common()["web"]["trigger"], r"\b[A-Z]\.[ \x{a0}]?[A-Z]\.", *context["triggers"]]
-    exact, loose = _abbreviations(tables)
-    alone += _bounded(exact, "", r"")
-    alone += _bounded(loose, "(?i)", r"")
-    alone += _bounded(_keys(tables, context["roman"]), "(?i)", "[ \u00a0](?-i:[IVXLCDM])")
+) -> Iterable[str]:
+    """RE2 patterns of words that matter before a number."""
     after = f"\\.?[- \u00a0]?(?-i:[{signs.digit}{signs.money}IVXLCDM])"
-    lead = _bounded(_keys(tables, context["left"]), "(?i)", after)
-    return "|".join(lead), "|".join(alone)
+    return _bounded(_keys(tables, context["left"]), "(?i)", after)
+
+
+def _alone(tables: Mapping[str, Mapping[str, str]], context: Mapping[str, Any]) -> list[_Trigger]:
+    """RE2 patterns of what matters by itself: addresses, initials, abbreviations, names before numerals."""
+    shared = [common()[name] for name in ("web", "initials")]
+    alone: list[_Trigger] = [(one["trigger"], [class_grams(text) for text in one["holds"]]) for one in shared]
+    alone += [(pattern, pattern_grams(pattern)) for pattern in context["triggers"]]
+    exact, loose = _abbreviations(tables)
+    alone += [(p, _grams(exact, [()], any_case=False)) for p in _bounded(exact, "", "")]
+    alone += [(p, _grams(loose, [()], any_case=True)) for p in _bounded(loose, "(?i)", "")]
+    roman = _keys(tables, context["roman"])
+    after = [(b" ", b"IVXLCDM"), (b"\xc2", b"\xa0", b"IVXLCDM")]
+    grams = _grams(roman, after, any_case=True)
+    return alone + [(p, grams) for p in _bounded(roman, "(?i)", "[ \u00a0](?-i:[IVXLCDM])")]
+
+
+def _grams(words: list[str], after: list[tuple[bytes, ...]], *, any_case: bool) -> list[Gram] | None:
+    """Bytes that all of the words hold, or None when one of them holds none that are known."""
+    grams = [word_gram(word, any_case=any_case, after=tail) for word in words for tail in after]
+    return None if None in grams else [gram for gram in grams if gram]
 
 
 def _bounded(keys: list[str], flag: str, after: str) -> Iterable[str]:

@@ -15,10 +15,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from normalizers.columns import bit_array, per_chunk, string_array
+from normalizers.columns import bit_array, flags_of, per_chunk, rows_of, string_array
 from normalizers.languages import language
+from normalizers.masks import rows_with
 from normalizers.patterns import WORDY, digit_values
-from normalizers.spans import MARK, Spans, spans_of
+from normalizers.spans import MARK, spans_of
 from normalizers.voices import voice_of
 
 MEMO_SIZE = 200_000
@@ -63,26 +64,29 @@ def to_spoken_text(text: str, lang: str) -> str:
 def _column(column: pa.Array, lang: str) -> pa.Array:
     spans = spans_of(lang)
     lowered = pc.utf8_lower(column)
-    rows = pc.fill_null(_holds_token(column, spans), bit_array(np.zeros(1, np.bool_))[0])
-    if not pc.any(rows).as_py():
+    rows = rows_with(column, spans.probe)
+    if not rows.any():
         return lowered
-    hits = column.filter(rows)
-    # Some spoken forms uncover a new token ("a.&b.com"): say them again until nothing changes.
     for _ in range(_PASSES):
+        mask = bit_array(rows)
+        hits = column.filter(mask)
         said = _rows(hits, lang)
-        if said.equals(hits) or not pc.any(_holds_token(said, spans)).as_py():
+        lowered = pc.replace_with_mask(lowered, mask, said)
+        # Some spoken forms uncover a new token ("a.&b.com"): say those again until nothing changes.
+        again = rows_with(said, spans.probe)
+        again &= flags_of(pc.not_equal(said, hits))
+        if not again.any():
             break
-        hits = said
-    return pc.replace_with_mask(lowered, rows, said)
-
-
-def _holds_token(column: pa.Array, spans: Spans) -> pa.Array:
-    return functools.reduce(pc.or_, (pc.match_substring_regex(column, trigger) for trigger in spans.triggers))
+        rows[np.flatnonzero(rows)] = again
+        column = lowered
+    return lowered
 
 
 def _rows(hits: pa.Array, lang: str) -> pa.Array:
     spans, say = spans_of(lang), _speaker(lang)
-    if pc.any(pc.match_substring_regex(hits, spans.astral)).as_py():
+    utf8, _ = rows_of(hits)
+    # Only characters beyond U+FFFF begin with such a byte.
+    if utf8.max(initial=0) >= 0xF0 and flags_of(pc.match_substring_regex(hits, spans.astral)).any():
         hits = string_array([text.translate(digit_values()) for text in hits.to_pylist()], hits.type)
     marked = pc.replace_substring_regex(hits, spans.lead, rf"{MARK}\0")
     sub = spans.token.sub
