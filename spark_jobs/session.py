@@ -72,7 +72,7 @@ LOCAL: Mapping[str, str] = {
 }
 
 SHORT_JOB_JAVA = (
-    # No optimising compiler: in a first build on 450 MB it takes 38 of Java's 80 CPU seconds and wins 10 back.
+    # No optimising compiler: in a first build on 450 MB it takes 38 of 80 CPU seconds and wins 10 back.
     "-XX:TieredStopAtLevel=1",
     "-XX:ReservedCodeCacheSize=240m",  # without that compiler Java reserves 48 MB, too little for Spark
     "-XX:+UseSerialGC",  # least memory, and nobody waits for its pauses
