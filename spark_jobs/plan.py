@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import normalizers
+import schemas
+import spark_jobs
 from schemas.ledger import LEDGER
 from spark_jobs import storage
 from spark_jobs.config import plain
@@ -22,8 +24,7 @@ from spark_jobs.scores import SCORES_VERSION
 from spark_jobs.warehouse import read_table
 
 INGEST_CODE = "ingest_v1"
-RELEASE_CODE = "release_v1"
-"""Change these when a step gives other rows for the same input: what was done under the old name is done
+"""Change this when ingest gives other rows for the same file: what was read under the old name is read
 again."""
 
 
@@ -61,7 +62,7 @@ def plan_build(recipe: Recipe, warehouse: str) -> Plan:
     reading = f"{INGEST_CODE}|{SCORES_VERSION}|held_out={identity}|language={recipe.filters.check_language}"
     inputs = resolve_inputs(recipe, reading)
     files = inputs.files
-    facts = (RELEASE_CODE, normalizers_version(), json.dumps(thresholds(recipe), sort_keys=True))
+    facts = (code_version(), json.dumps(thresholds(recipe), sort_keys=True))
     run_id = _hash(*facts, recipe.sha256(), *(file.snapshot for file in files))
     published = read_manifest(warehouse, recipe.release)
     difference = _difference(published, recipe, files) if published else None
@@ -104,10 +105,12 @@ def thresholds(recipe: Recipe) -> dict[str, dict[str, float]]:
     return {lang: recipe.filters.thresholds(lang) for lang in recipe.languages or normalizers.languages()}
 
 
-def normalizers_version() -> str:
-    """A hash of the language data that the spoken form is made from."""
-    folder = Path(normalizers.__file__).parent / "data"
-    return _hash(*(path.read_text("utf-8") for path in sorted(folder.glob("*.toml"))))
+def code_version() -> str:
+    """A hash of the code and the language data a release is made with: a build that was killed and is run
+    again with other code begins its release anew instead of mixing both."""
+    folders = (Path(module.__file__ or "").parent for module in (normalizers, schemas, spark_jobs))
+    sources = (path for folder in folders for path in folder.rglob("*") if path.suffix in (".py", ".toml"))
+    return _hash(*(path.read_text("utf-8") for path in sorted(sources)))
 
 
 def _hash(*parts: str) -> str:
