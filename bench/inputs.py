@@ -24,7 +24,7 @@ _SHARDS = 2  # a language; twelve languages make 24 files
 _NEIGHBOURS = 40
 _COPIES = 0.1
 _BROKEN_EVERY = 5000
-_FORMAT = 3  # of the made files: a change makes old caches stale
+_FORMAT = 4  # of the made files: a change makes old caches stale
 
 
 @dataclass(slots=True)
@@ -93,7 +93,7 @@ def _multiply(rows: list[tuple[str, str]], target_bytes: int, chance: random.Ran
     enough = target_bytes / (1 + _COPIES)
     made, size, number = list(rows), sum(len(text.encode()) for text, _ in rows), 0
     while size < enough:
-        for text in _shuffled_lines([text for text, _ in rows], chance):
+        for text in filter(str.strip, _shuffled_lines([text for text, _ in rows], chance)):
             made.append((text, f"https://bench.example.org/{number}"))
             size, number = size + len(text.encode()), number + 1
             if size >= enough:
