@@ -85,9 +85,10 @@ def _column(column: pa.Array, lang: str) -> pa.Array:
 def _rows(hits: pa.Array, lang: str) -> pa.Array:
     spans, say = spans_of(lang), _speaker(lang)
     utf8, _ = rows_of(hits)
-    # Only characters beyond U+FFFF begin with such a byte.
-    if utf8.max(initial=0) >= 0xF0 and flags_of(pc.match_substring_regex(hits, spans.astral)).any():
-        hits = string_array([text.translate(digit_values()) for text in hits.to_pylist()], hits.type)
+    if utf8.max(initial=0) >= 0xF0:  # only characters beyond U+FFFF begin with such a byte
+        astral = pc.match_substring_regex(hits, spans.astral)
+        texts = [text.translate(digit_values()) for text in hits.filter(astral).to_pylist()]
+        hits = pc.replace_with_mask(hits, astral, string_array(texts, hits.type))
     marked = pc.replace_substring_regex(hits, spans.lead, rf"{MARK}\0")
     sub = spans.token.sub
     return pc.utf8_lower(string_array([sub(say, text) for text in marked.to_pylist()], hits.type))

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from normalizers import languages, to_spoken, to_spoken_text
+from normalizers import languages, to_spoken, to_spoken_text, word_counts
+from normalizers.utf8 import SPACES
 
 DIGITS = [chr(i) for i in range(sys.maxunicode + 1) if chr(i).isdecimal()]
 WRITTEN = [
@@ -121,6 +122,31 @@ def test_long_rows_take_linear_time(row, lang):
     spoken = to_spoken_text(row, lang)
     assert time.process_time() - start < 5
     assert not any(unicodedata.category(c) == "Nd" for c in spoken)
+
+
+def test_digits_beyond_the_first_plane_do_not_change_other_rows():
+    column = pa.array(["\U000104a0", "\u0660www."])
+    assert to_spoken(column, "ar").to_pylist() == [to_spoken_text(text, "ar") for text in column.to_pylist()]
+
+
+@pytest.mark.parametrize("lang", languages())
+@given(text=TEXTS, tail=st.text(st.sampled_from(SPACES), max_size=3))
+@settings(max_examples=60, deadline=None)
+def test_white_space_behind_a_sentence_survives_and_words_never_vanish(lang, text, tail):
+    kind = pa.large_string()
+    column = pa.array([text.rstrip(SPACES) + tail, "7" + tail, "Ab" + tail], kind)
+    spoken = to_spoken(column, lang)
+    for written, said in zip(column.to_pylist(), spoken.to_pylist(), strict=True):
+        assert said[len(said.rstrip(SPACES)) :] == written[len(written.rstrip(SPACES)) :]
+    for before, after in zip(word_counts(column, lang), word_counts(spoken, lang), strict=True):
+        assert before.as_py() == 0 or after.as_py() > 0
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+@pytest.mark.parametrize("lang", languages())
+def test_an_array_without_rows_stays_without_rows(lang, kind):
+    assert to_spoken(pa.array([], kind), lang).equals(pa.array([], kind))
+    assert to_spoken(pa.chunked_array([], kind), lang).equals(pa.chunked_array([], kind))
 
 
 def test_trailing_white_space_stays():
