@@ -2,7 +2,7 @@
 
 CPU seconds of one process, rows of 40 to 400 bytes; a line for each language and share of rows with a digit.
 `cold` is the first pass in this process, text without repeats. The run fails when the warm share of
-`pc.utf8_lower` is below the floor. Published: NeMo-text-processing 0.004 MB/s, num2words2 0.2 to 0.3 (English).
+`pc.utf8_lower` is below the floor. Published: NeMo-text-processing 0.004 MB/s, num2words2 0.2-0.3 (English).
 """
 
 import gzip
