@@ -15,6 +15,7 @@ from typing import Any
 from schemas.version import VERSION
 from spark_jobs.errors import ConfigError, CorpusError
 
+_WAREHOUSE = "local folder or s3:// prefix"
 _EXITS = "exit: 0 done, 1 failed (run again), 2 recipe or option wrong (nothing started), 3 a gate refused"
 
 
@@ -73,9 +74,9 @@ def _command(
     return command
 
 
-def _add_recipe(command: Any) -> None:
+def _add_recipe(command: Any, *, needs_warehouse: bool) -> None:
     command.add_argument("recipe", metavar="RECIPE", help="a YAML file; docs/recipe.md has every key")
-    command.add_argument("--warehouse", metavar="PATH", required=True, help="local folder or s3:// prefix")
+    command.add_argument("--warehouse", metavar="PATH", required=needs_warehouse, help=_WAREHOUSE)
     command.add_argument(
         "--root", metavar="PATH", help="where the recipe's paths start, instead of its own `root`"
     )
@@ -88,8 +89,8 @@ def _add_json(command: Any) -> None:
 
 def _add_plan(commands: Any) -> None:
     text = "Show what a build would read and do.\nWrites nothing and starts no Spark."
-    command = _command(commands, "plan", _plan, text, "corpus plan conf/recipes/demo.yaml --warehouse out")
-    _add_recipe(command)
+    command = _command(commands, "plan", _plan, text, "corpus plan conf/recipes/demo.yaml")
+    _add_recipe(command, needs_warehouse=False)
 
 
 def _add_build(commands: Any) -> None:
@@ -98,7 +99,7 @@ def _add_build(commands: Any) -> None:
         "Run it again after a failure: what is done is skipped."
     )
     command = _command(commands, "build", _build, text, "corpus build conf/recipes/demo.yaml --warehouse out")
-    _add_recipe(command)
+    _add_recipe(command, needs_warehouse=True)
     command.add_argument("--cores", type=int, metavar="N", help="tasks at a time (all cores, 8 at most)")
     command.add_argument("--driver-memory", metavar="SIZE", help="heap of the JVM, such as 3g (3g)")
     command.add_argument(
@@ -111,14 +112,14 @@ def _add_build(commands: Any) -> None:
 def _add_status(commands: Any) -> None:
     text = "Show steps, rows, time, versions and quarantine of a warehouse."
     command = _command(commands, "status", _status, text, "corpus status out")
-    command.add_argument("warehouse", metavar="WAREHOUSE", help="local folder or s3:// prefix")
+    command.add_argument("warehouse", metavar="WAREHOUSE", help=_WAREHOUSE)
     _add_json(command)
 
 
 def _add_stats(commands: Any) -> None:
     text = "Show the report of a release."
     command = _command(commands, "stats", _stats, text, "corpus stats out --release demo")
-    command.add_argument("warehouse", metavar="WAREHOUSE", help="local folder or s3:// prefix")
+    command.add_argument("warehouse", metavar="WAREHOUSE", help=_WAREHOUSE)
     command.add_argument("--release", metavar="NAME", help="which one (all that are published)")
     _add_json(command)
 

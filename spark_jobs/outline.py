@@ -67,7 +67,8 @@ def _steps(plan: Plan, new: int) -> list[dict[str, Any]]:
 
 def print_outline(figures: Figures, console: Console) -> None:
     """The plan in words."""
-    console.print(f"release [bold]{figures['release']}[/] in {figures['warehouse']}, run {figures['run_id']}")
+    where = figures["warehouse"] or "a new warehouse"
+    console.print(f"release [bold]{figures['release']}[/] in {where}, run {figures['run_id']}")
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("source", "language"):
         grid.add_column(column)

@@ -51,12 +51,12 @@ class Plan:
         return self.published is not None
 
 
-def plan_build(recipe: Recipe, warehouse: str) -> Plan:
-    """Look at everything, write nothing. Raises ConfigError for inputs that are not there and GateError
-    where the name of the release belongs to another recipe or other inputs."""
-    warehouse = warehouse if "://" in warehouse else storage.open_filesystem(warehouse)[1]
-    if set(warehouse) & {"%", "`", "\n"}:  # Delta's readers decode the one, Spark's SQL ends at the other
-        raise ConfigError("--warehouse", warehouse, accepted="a path without %, ` and line breaks")
+def plan_build(recipe: Recipe, warehouse: str | None) -> Plan:
+    """Look at everything, write nothing; without a warehouse as for a new one.
+
+    Raises ConfigError for inputs that are not there and GateError where the name of the release belongs to
+    another recipe or other inputs.
+    """
     held_out = read_held_out(recipe)
     identity = held_out.id if held_out else "none"
     reading = f"{INGEST_CODE}|{SCORES_VERSION}|held_out={identity}|language={recipe.filters.check_language}"
@@ -64,6 +64,9 @@ def plan_build(recipe: Recipe, warehouse: str) -> Plan:
     files = inputs.files
     facts = (code_version(), json.dumps(thresholds(recipe), sort_keys=True))
     run_id = _hash(*facts, recipe.sha256(), *(file.snapshot for file in files))
+    if warehouse is None:
+        return Plan(recipe, "", files, held_out, files, None, run_id, inputs.passed_over)
+    warehouse = _full_path(warehouse)
     published = read_manifest(warehouse, recipe.release)
     difference = _difference(published, recipe, files) if published else None
     if difference:
@@ -77,6 +80,13 @@ def plan_build(recipe: Recipe, warehouse: str) -> Plan:
     ingested = set(ledger["run_id"].to_pylist())
     missing = [] if published else [file for file in files if file.snapshot not in ingested]
     return Plan(recipe, warehouse, files, held_out, missing, published, run_id, inputs.passed_over)
+
+
+def _full_path(warehouse: str) -> str:
+    full = warehouse if "://" in warehouse else str(storage.open_filesystem(warehouse)[1])
+    if set(full) & {"%", "`", "\n"}:  # Delta's readers decode the one, Spark's SQL ends at the other
+        raise ConfigError("--warehouse", full, accepted="a path without %, ` and line breaks")
+    return full
 
 
 def read_held_out(recipe: Recipe) -> HeldOut | None:

@@ -137,3 +137,10 @@ def test_the_outline_sums_bytes_by_source_and_language(recipe, tmp_path):
 def test_a_warehouse_whose_path_not_every_reader_takes_alike_is_refused(recipe, tmp_path, name):
     with pytest.raises(ConfigError, match=r"--warehouse is .*, accepted: a path without %"):
         plan_build(recipe, str(tmp_path / name))
+
+
+def test_without_a_warehouse_the_plan_is_that_of_a_new_one(recipe):
+    plan = plan_build(recipe, None)
+    assert plan.missing == plan.files
+    assert plan.published is None
+    assert all(step["run"] for step in outline(plan)["steps"])
