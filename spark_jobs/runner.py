@@ -61,12 +61,18 @@ class Build:
 
     def run(self) -> Manifest:
         """Do what is not done, and publish."""
+        for table in warehouse.TABLES.values():
+            warehouse.drop_torn_commit(warehouse.table_path(self.plan.warehouse, table))
+        warehouse.drop_torn_commit(self._stage1_path())
         if self.plan.missing:
             self._timed("ingest", self._ingest)
         check_damage(self.plan)
         if self.plan.published is not None:
             return self.plan.published
         return self._release()
+
+    def _stage1_path(self) -> str:
+        return storage.join(release_folder(self.plan.warehouse, self.plan.recipe.release), SEQUENCES.name)
 
     def _timed(self, name: str, work: Callable[[], Any]) -> Any:
         began = time.monotonic()
@@ -151,7 +157,7 @@ class Build:
         buckets = recipe.pack.n_buckets(words)
         small.unpersist()
         kept = decide.with_duplicates(documents, duplicates).where("reason IS NULL")
-        path = storage.join(release_folder(plan.warehouse, recipe.release), SEQUENCES.name)
+        path = self._stage1_path()
         written = self._timed("assemble", lambda: self._assemble(kept, copy_factors, buckets, words, path))
         packs = self._timed("measure", lambda: count_packs(self.spark.read.format("delta").load(path)))
         self._check_words(copies, packs)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+from pyarrow import fs
 
 from schemas.documents import DOCUMENTS
 from schemas.ledger import LEDGER
@@ -49,7 +51,32 @@ def properties(table: Table, *, append_only: bool) -> dict[str, str]:
 
 def is_table(path: str) -> bool:
     """Whether a Delta table with at least one commit stands there."""
-    return any(True for _ in storage.find(path + "/_delta_log", "*.json")) if storage.exists(path) else False
+    return storage.exists(path) and any(file.size for _, file in storage.find(path + "/_delta_log", "*.json"))
+
+
+def drop_torn_commit(path: str) -> None:
+    """Remove the last commit of a table where a kill cut it short: it was never complete, nobody has read it.
+
+    Only a local disk shows a commit file before all of it is written; an object store shows it whole or not
+    at all. Spark would take the empty file for a commit without content and go on behind it.
+    """
+    filesystem, folder = storage.open_filesystem(path)
+    if not isinstance(filesystem, fs.LocalFileSystem):
+        return
+    commits = sorted(Path(folder, "_delta_log").glob("*.json"))
+    if not commits or _is_whole(commits[-1].read_bytes()):
+        return
+    checksums = (f".{commits[-1].name}.crc", f"{commits[-1].stem}.crc", f".{commits[-1].stem}.crc.crc")
+    for name in (*checksums, commits[-1].name):
+        (commits[-1].parent / name).unlink(missing_ok=True)
+
+
+def _is_whole(commit: bytes) -> bool:
+    try:
+        json.loads(commit.rstrip().rpartition(b"\n")[2])
+    except ValueError:
+        return False
+    return commit.endswith(b"\n")
 
 
 def create(spark: SparkSession, path: str, table: Table) -> None:
