@@ -109,7 +109,19 @@ class Voice:
         form = self.form(noun, self.category(whole or "0", decimals))
         if "{0}" not in form:
             return form  # the form says the number itself, as the Arabic dual does
-        return form.replace("{0}", self.number(text, noun.get("gender", "")))
+        said = self.number(text, noun.get("gender", ""))
+        if not decimals and self.of_million(whole) and form.startswith("{0} "):
+            return said + self.linked(form.removeprefix("{0} "))
+        return form.replace("{0}", said)
+
+    def of_million(self, whole: str) -> bool:
+        """Whether a whole number is a round number of millions: Romance languages then say "of"."""
+        return "million_of" in self.words and len(whole) > 6 and not whole[-6:].strip("0")
+
+    def linked(self, noun: str) -> str:
+        """A noun behind a scale word: " de dólares", before a vowel " d'euros"."""
+        of = self.words.get("million_of_vowel") if noun[:1].lower() in "aeiouyhéèêâîô" else None
+        return f" {of}{noun}" if of else f" {self.words['million_of']} {noun}"
 
     def form(self, noun: Mapping[str, Any], category: str) -> str:
         """The noun in a plural category, with `{0}` where the number stands."""
