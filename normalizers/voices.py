@@ -9,7 +9,7 @@ from typing import Any
 
 from normalizers.filters import Voice
 from normalizers.languages import common, language
-from normalizers.patterns import GAP, WORD, any_of
+from normalizers.patterns import GAP, NO_WORD, WORD, any_of
 from normalizers.rules import compile_rules, rewriter
 from normalizers.speller import Speller
 
@@ -47,8 +47,9 @@ def voice_of(code: str) -> Voice:
     )
     own = tongue.get("rules", {})
     rules = {**own, **{name: rule for name, rule in shared["rules"].items() if name not in own}}
-    union, by_group = compile_rules(rules, pieces_of(voice, tongue), f"data/{code}.toml", tables)
-    voice.rewrite = rewriter(voice, union, by_group)
+    voice.rewrite = rewriter(
+        voice, compile_rules(rules, pieces_of(voice, tongue), f"data/{code}.toml", tables)
+    )
     return voice
 
 
@@ -84,6 +85,11 @@ def _ranges(text: str) -> tuple[int, tuple[range, ...]]:
     return modulus, tuple(ranges)
 
 
+def web_ends(tongue: Mapping[str, Any]) -> list[str]:
+    """Last parts of a host name that make a word an address."""
+    return [*common()["web"]["ends"], *tongue.get("web_ends", [])]
+
+
 def pieces_of(voice: Voice, tongue: Mapping[str, Any]) -> dict[str, str]:
     """Every `{name}` that a pattern may hold."""
     group, point = re.escape(voice.group), re.escape(voice.decimal)
@@ -93,19 +99,24 @@ def pieces_of(voice: Voice, tongue: Mapping[str, Any]) -> dict[str, str]:
         if group
         else "[0-9]+"
     )
-    pieces = {name: f"(?i:{any_of(words)})" for name, words in voice.tables.items()}
+    # In lower case, or "A" would hide "a.m." that begins with another letter and yet with the same.
+    pieces = {
+        name: f"(?i:{any_of({word.lower() for word in words})})" for name, words in voice.tables.items()
+    }
     return {
         **pieces,
         "int": f"(?:{whole})",
         "number": f"(?:(?:{whole})(?:[{point}][0-9]+)?|[{point}][0-9]+)",
         "gap": GAP,
-        "end": f"(?![{WORD}])",
+        "end": NO_WORD,
         "letter_after": f"(?=[{WORD}])",
         "start": f"(?<![{WORD}])",
         "currency_sign": "[" + re.escape("".join(k for k in voice.tables["currency"] if len(k) == 1)) + "]",
         "sign": "(?<![0-9A-Za-z%)])[-−]",
         "dash": f"(?:{GAP}[-–—~〜～]{GAP}|[-–—~〜～]{GAP}?)",
         "roman": "[IVXLCDM]{1,9}",
+        "name": "[A-Z][a-z]+",
+        "web_end": "|".join(form for end in web_ends(tongue) for form in (end, end.upper())),
         **common()["pieces"],
         **tongue.get("pieces", {}),
     }
