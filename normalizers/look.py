@@ -2,7 +2,7 @@
 
 One pass over the buffer finds rare bytes: digits, capitals, dots. The pairs that they make with their
 neighbours are looked up in tables; of those that may begin a word some hundred in a megabyte are left when
-hashes are compared, and are asked with the pattern itself. So nothing is missed, and no row is looked at twice.
+hashes are compared, and are asked with the pattern itself. Nothing is missed, and no row is looked at twice.
 """
 
 from __future__ import annotations
