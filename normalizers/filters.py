@@ -10,6 +10,7 @@ from typing import Any
 from normalizers.speller import Speller
 
 Match = re.Match[str]
+_GROUPED = re.compile(r"[1-9][0-9]{0,2}(?:[^0-9][0-9]{3})+")
 _ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 
 
@@ -26,9 +27,11 @@ class Voice:
     decimal: str
     """Characters that may stand before the decimals."""
     words: Mapping[str, str]
-    """Words that filters need: point, minus, blank (what stands between words)."""
+    """Words that filters need: point, minus, blank (what stands between words); `gender` is not said but
+    names the gender of nouns that name none."""
     fraction: str
-    """How decimals are read: `digits`, or `number` as a number after leading zeros."""
+    """How decimals are read: `digits`, `number` as a number after leading zeros, or `pairs`, which reads
+    four decimals as two numbers besides."""
     plural: Mapping[str, tuple[int, tuple[range, ...]]]
     """Plural category: modulus (0 for none) and ranges of whole numbers."""
     fraction_plural: str
@@ -81,6 +84,8 @@ class Voice:
     def parts(self, text: str) -> tuple[str, str]:
         """Whole digits and decimals of a written number, separators removed."""
         at = max(text.rfind(c) for c in self.decimal) if self.decimal else -1
+        if at > 0 and text[at] in self.group and _GROUPED.fullmatch(text):
+            at = -1  # a sign that does both: 1.500 is a whole number, 1.50 is none
         whole, decimals = (text, "") if at < 0 else (text[:at], text[at + 1 :])
         return "".join(c for c in whole if c.isdecimal()), "".join(c for c in decimals if c.isdecimal())
 
@@ -98,6 +103,8 @@ class Voice:
     def decimals(self, text: str) -> str:
         """What follows the decimal point."""
         rest = text.lstrip("0")
+        if self.fraction == "pairs" and len(rest) == len(text) == 4:
+            return f"{self.decimals(text[:2])} {self.decimals(text[2:])}"
         if self.fraction == "digits" or not rest or len(rest) > 3:
             return self.digits(text)
         zeros = self.digits(text[: len(text) - len(rest)])
@@ -109,7 +116,7 @@ class Voice:
         form = self.form(noun, self.category(whole or "0", decimals))
         if "{0}" not in form:
             return form  # the form says the number itself, as the Arabic dual does
-        said = self.number(text, noun.get("gender", ""))
+        said = self.number(text, noun.get("gender", self.words.get("gender", "")))
         if not decimals and self.of_million(whole) and form.startswith("{0} "):
             return said + self.linked(form.removeprefix("{0} "))
         return form.replace("{0}", said)
@@ -256,6 +263,11 @@ def _spell(voice: Voice, value: str, form: str, match: Match) -> str | None:
     return " ".join(letters.get(c.lower(), c) for c in value if not c.isspace() and c != ".")
 
 
+def _of(voice: Voice, value: str, form: str, match: Match) -> str | None:
+    """A noun behind a scale word, its "of" before it."""
+    return voice.linked(value)
+
+
 def _lower(voice: Voice, value: str, form: str, match: Match) -> str | None:
     return value.lower()
 
@@ -281,5 +293,6 @@ FILTERS: dict[str, Filter] = {
     "web": _web,
     "spell": _spell,
     "lower": _lower,
+    "of": _of,
 }
 """By name: (voice, text, argument, match) -> words, or None to refuse the whole rule."""
