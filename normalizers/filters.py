@@ -274,7 +274,7 @@ def _money_of(voice: Voice, value: str, currency: str, match: Match) -> str | No
 
 
 def _digit_by_digit(voice: Voice, value: str, table: str, match: Match) -> str | None:
-    """The text with each digit by its name and the signs of the table in words; letters at digits are spelled.
+    """The text, each digit by its name, the signs of a table in words, letters at digits spelled.
 
     A number with an ordinal mark in letters ("4th") is left to the rules.
     """
