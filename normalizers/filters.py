@@ -185,7 +185,10 @@ def _currency(voice: Voice, value: str, category: str, match: Match) -> str | No
 
 def _money(voice: Voice, value: str, group: str, match: Match) -> str | None:
     """Major and minor units; decimals that are no minor units are read as a decimal number."""
-    noun = voice.noun("currency", match[group])
+    return _money_in(voice, value, voice.noun("currency", match[group]))
+
+
+def _money_in(voice: Voice, value: str, noun: Mapping[str, Any] | None) -> str | None:
     if noun is None:
         return None
     whole, decimals = voice.parts(value)
@@ -272,6 +275,37 @@ def _lower(voice: Voice, value: str, form: str, match: Match) -> str | None:
     return value.lower()
 
 
+def _add(voice: Voice, value: str, step: str, match: Match) -> str | None:
+    """The number plus `step`: three quarters are what is missing to the next one."""
+    return str(int("".join(c for c in value if c.isdecimal()) or 0) + int(step))
+
+
+def _money_of(voice: Voice, value: str, currency: str, match: Match) -> str | None:
+    """As `money`, in a currency that the text does not write."""
+    return _money_in(voice, value, voice.nouns["currency"].get(currency))
+
+
+def _digit_by_digit(voice: Voice, value: str, table: str, match: Match) -> str | None:
+    """The text, each digit by its name, the signs of a table in words, letters at digits spelled.
+
+    A number with an ordinal mark in letters ("4th") is left to the rules.
+    """
+    signs, letters = voice.tables[table], voice.tables.get("letter", {})
+    said: list[str] = []
+    for piece in re.findall(
+        r"[0-9]+[a-z]{2}(?![a-z])|[0-9]|(?<=[0-9])[A-Za-z](?![A-Za-z])|.", value, re.DOTALL
+    ):
+        if piece.isdecimal():
+            said.append(f" {voice.digits(piece)} ")
+        elif piece[0].isdecimal():
+            said.append(f" {voice.rewrite(piece)} ")
+        elif piece in signs:
+            said.append(f" {signs[piece]} ")
+        else:
+            said.append(letters.get(piece.lower(), piece) if said and said[-1].endswith(" ") else piece)
+    return re.sub(r" +(?=[,.;:)]|$)|(?<= ) +", "", "".join(said)).strip(" ")
+
+
 Filter = Callable[[Voice, str, str, Match], str | None]
 FILTERS: dict[str, Filter] = {
     "cardinal": _cardinal,
@@ -294,5 +328,8 @@ FILTERS: dict[str, Filter] = {
     "spell": _spell,
     "lower": _lower,
     "of": _of,
+    "add": _add,
+    "money_of": _money_of,
+    "digit_by_digit": _digit_by_digit,
 }
 """By name: (voice, text, argument, match) -> words, or None to refuse the whole rule."""
