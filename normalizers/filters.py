@@ -26,7 +26,7 @@ class Voice:
     decimal: str
     """Characters that may stand before the decimals."""
     words: Mapping[str, str]
-    """What filters need: point, minus, blank (what stands between words), vowels (letters without one are spelled)."""
+    """What filters need: point, minus, blank (between words), vowels (letters without one are spelled)."""
     fraction: str
     """How decimals are read: `digits`, or `number` as a number after leading zeros."""
     plural: Mapping[str, tuple[int, tuple[range, ...]]]
