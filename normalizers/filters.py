@@ -27,8 +27,8 @@ class Voice:
     decimal: str
     """Characters that may stand before the decimals."""
     words: Mapping[str, str]
-    """Words that filters need: point, minus, blank (what stands between words); `gender` is not said but
-    names the gender of nouns that name none."""
+    """What filters need: point, minus, blank (between words); not said are `vowels`, the letters without one of
+    which a word is spelled, and `gender`, that of nouns that name none."""
     fraction: str
     """How decimals are read: `digits`, `number` as a number after leading zeros, or `pairs`, which reads
     four decimals as two numbers besides."""
@@ -71,9 +71,9 @@ class Voice:
                 return name
         return "other"
 
-    def digits(self, text: str) -> str:
-        """Each digit by its name."""
-        name = "digits" if "digits" in self.speller else "cardinal"
+    def digits(self, text: str, name: str = "") -> str:
+        """Each digit by its name, out of the rule set `name`, or `digits`, or the numbers' own."""
+        name = name or ("digits" if "digits" in self.speller else "cardinal")
         return self.words["blank"].join(self.speller.spell(int(d), name) for d in text if d.isdecimal())
 
     def whole(self, text: str, name: str = "cardinal") -> str:
@@ -155,8 +155,9 @@ def _number(voice: Voice, value: str, form: str, match: Match) -> str | None:
     return voice.number(value, form)
 
 
-def _digits(voice: Voice, value: str, form: str, match: Match) -> str | None:
-    return voice.digits(value)
+def _digits(voice: Voice, value: str, name: str, match: Match) -> str | None:
+    """Each digit by its name, from a rule set of its own where one is named (telephone numbers)."""
+    return voice.digits(value, name)
 
 
 def _count(voice: Voice, value: str, group: str, match: Match) -> str | None:
@@ -247,6 +248,7 @@ def _web(voice: Voice, value: str, form: str, match: Match) -> str | None:
     """An address: signs by their names, digits one by one, letters as words or spelled."""
     words: list[str] = []
     letters = voice.tables.get("letter", {})
+    vowels = frozenset(voice.words.get("vowels", ""))
     for piece in re.findall(r"[^\W\d_]+|.", value, re.DOTALL):
         if piece.isdecimal():
             words.append(voice.digits(piece))
@@ -256,6 +258,8 @@ def _web(voice: Voice, value: str, form: str, match: Match) -> str | None:
             words.append(voice.tables["web_word"][piece.lower()])
         elif piece.isalpha() and letters and piece.isascii():
             words.extend(letters[c] for c in piece.lower())
+        elif vowels and piece.isascii() and piece.isalpha() and vowels.isdisjoint(piece.lower()):
+            words.extend(piece)  # nobody can say "www" or "html" as a word
         else:
             words.append(piece)
     return voice.words["blank"].join(word for word in words if word.strip())
