@@ -69,6 +69,12 @@ def _nouns(tongue: Mapping[str, Any], kind: str) -> dict[str, dict[str, Any]]:
     nouns = {key: dict(forms) for key, forms in tongue.get("cldr", {}).get(kind, {}).items()}
     for key, forms in tongue.get(kind, {}).items():
         nouns[key] = {**nouns.get(key, {}), **forms} if "other" not in forms else dict(forms)
+    # The form of numbers before nouns in a language without gender, as "a" is to "one": cardinal-<noun_form>.
+    if usual := tongue["numbers"].get("noun_form"):
+        for forms in nouns.values():
+            forms.setdefault("gender", usual)
+            if "minor" in forms:
+                forms["minor"] = {"gender": usual, **forms["minor"]}
     return nouns
 
 
