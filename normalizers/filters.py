@@ -39,6 +39,8 @@ class Voice:
     nouns: Mapping[str, Mapping[str, Mapping[str, Any]]]
     """By kind (`unit`, `currency`) and key: forms by plural category, gender, minor."""
     rewrite: Callable[[str], str] = field(default=lambda text: text)
+    either: str = ""
+    """Characters that group digits where three follow, and stand before the decimals where not."""
 
     def table(self, name: str, value: str) -> str | None:
         """The spoken form of a table's word, whatever its case; the same case wins ("MW" is not "mW")."""
@@ -81,6 +83,9 @@ class Voice:
     def parts(self, text: str) -> tuple[str, str]:
         """Whole digits and decimals of a written number, separators removed."""
         at = max(text.rfind(c) for c in self.decimal) if self.decimal else -1
+        if at < 0 and self.either:
+            last = max(text.rfind(c) for c in self.either)
+            at = last if last >= 0 and len(text) - last != 4 else -1
         whole, decimals = (text, "") if at < 0 else (text[:at], text[at + 1 :])
         return "".join(c for c in whole if c.isdecimal()), "".join(c for c in decimals if c.isdecimal())
 
@@ -90,10 +95,18 @@ class Voice:
         said = self.whole(whole, self.set_for("cardinal", "" if decimals else form))
         if not decimals:
             return said
+        if "decimal_of" in self.words and len(decimals) <= 4 and decimals.strip("0"):
+            return self.tenths(said if whole.strip("0") else "", decimals)
         blank = self.words["blank"]
         if not whole:  # .5 is "point five"
             return f"{self.words['point']}{blank}{self.decimals(decimals)}"
         return f"{said}{blank}{self.words['point']}{blank}{self.decimals(decimals)}"
+
+    def tenths(self, whole: str, decimals: str) -> str:
+        """Decimals as so many out of ten, a hundred and so on: 7.25 is "seven and twenty-five of a hundred"."""
+        part = self.words["decimal_of"].replace("{0}", self.whole(decimals))
+        part = part.replace("{1}", self.speller.spell(10 ** len(decimals)))
+        return self.words["decimal_join"].replace("{0}", whole).replace("{1}", part) if whole else part
 
     def decimals(self, text: str) -> str:
         """What follows the decimal point."""
@@ -110,6 +123,8 @@ class Voice:
         if "{0}" not in form:
             return form  # the form says the number itself, as the Arabic dual does
         said = self.number(text, noun.get("gender", ""))
+        if not decimals and "construct" in self.tables and form.startswith("{0} "):
+            said = self.ended(said, "construct", last=True)
         if not decimals and self.of_million(whole) and form.startswith("{0} "):
             return said + self.linked(form.removeprefix("{0} "))
         return form.replace("{0}", said)
@@ -122,6 +137,16 @@ class Voice:
         """A noun behind a scale word: " de dólares", before a vowel " d'euros"."""
         of = self.words.get("million_of_vowel") if noun[:1].lower() in "aeiouyhéèêâîô" else None
         return f" {of}{noun}" if of else f" {self.words['million_of']} {noun}"
+
+    def ended(self, text: str, name: str, *, last: bool = False) -> str:
+        """The words, or the last one, with the longest end that a table knows exchanged: cases of number words."""
+        ends = self.tables[name]
+
+        def exchanged(word: str) -> str:
+            return next((word[:at] + ends[word[at:]] for at in range(len(word)) if word[at:] in ends), word)
+
+        before, blank, word = text.rpartition(" ")
+        return before + blank + exchanged(word) if last else " ".join(map(exchanged, text.split(" ")))
 
     def form(self, noun: Mapping[str, Any], category: str) -> str:
         """The noun in a plural category, with `{0}` where the number stands."""
@@ -185,9 +210,10 @@ def _money(voice: Voice, value: str, group: str, match: Match) -> str | None:
     minor = noun.get("minor")
     if not decimals.strip("0"):
         return voice.counted(whole or "0", noun)
-    if minor is None or len(decimals.rstrip("0")) > 2:
+    size = int(noun.get("minor_digits", 2))
+    if minor is None or len(decimals.rstrip("0")) > size:
         return voice.counted(value, noun)
-    cents = voice.counted(decimals.rstrip("0").ljust(2, "0").lstrip("0"), minor)
+    cents = voice.counted(decimals.rstrip("0").ljust(size, "0").lstrip("0"), minor)
     if not whole.strip("0"):
         return cents
     return voice.words["money_join"].replace("{0}", voice.counted(whole, noun)).replace("{1}", cents)
@@ -260,6 +286,20 @@ def _lower(voice: Voice, value: str, form: str, match: Match) -> str | None:
     return value.lower()
 
 
+def _ends(voice: Voice, value: str, name: str, match: Match) -> str | None:
+    return voice.ended(value, name)
+
+
+def _end(voice: Voice, value: str, name: str, match: Match) -> str | None:
+    return voice.ended(value, name, last=True)
+
+
+def _number_like(voice: Voice, value: str, group: str, match: Match) -> str | None:
+    """The number in the gender of a unit that is said later."""
+    noun = voice.noun("unit", match[group])
+    return None if noun is None else voice.number(value, noun.get("gender", ""))
+
+
 Filter = Callable[[Voice, str, str, Match], str | None]
 FILTERS: dict[str, Filter] = {
     "cardinal": _cardinal,
@@ -281,5 +321,8 @@ FILTERS: dict[str, Filter] = {
     "web": _web,
     "spell": _spell,
     "lower": _lower,
+    "ends": _ends,
+    "end": _end,
+    "number_like": _number_like,
 }
 """By name: (voice, text, argument, match) -> words, or None to refuse the whole rule."""

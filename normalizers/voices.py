@@ -44,6 +44,7 @@ def voice_of(code: str) -> Voice:
             for name, entries in tables.items()
         },
         nouns=nouns,
+        either=numbers.get("either", ""),
     )
     own = tongue.get("rules", {})
     rules = {**own, **{name: rule for name, rule in shared["rules"].items() if name not in own}}
