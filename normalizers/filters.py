@@ -103,7 +103,7 @@ class Voice:
         return f"{said}{blank}{self.words['point']}{blank}{self.decimals(decimals)}"
 
     def tenths(self, whole: str, decimals: str) -> str:
-        """Decimals as so many out of ten, a hundred and so on: 7.25 is "seven and twenty-five of a hundred"."""
+        """Decimals as so many out of ten, a hundred and so on: .25 is "twenty-five out of a hundred"."""
         part = self.words["decimal_of"].replace("{0}", self.whole(decimals))
         part = part.replace("{1}", self.speller.spell(10 ** len(decimals)))
         return self.words["decimal_join"].replace("{0}", whole).replace("{1}", part) if whole else part
@@ -139,7 +139,7 @@ class Voice:
         return f" {of}{noun}" if of else f" {self.words['million_of']} {noun}"
 
     def ended(self, text: str, name: str, *, last: bool = False) -> str:
-        """The words, or the last one, with the longest end that a table knows exchanged: cases of number words."""
+        """All words, or the last, with the longest end that a table knows exchanged: the cases of numbers."""
         ends = self.tables[name]
 
         def exchanged(word: str) -> str:
