@@ -95,10 +95,18 @@ class Voice:
         said = self.whole(whole, self.set_for("cardinal", "" if decimals else form))
         if not decimals:
             return said
+        if "decimal_of" in self.words and len(decimals) <= 4 and decimals.strip("0"):
+            return self.tenths(said if whole.strip("0") else "", decimals)
         blank = self.words["blank"]
         if not whole:  # .5 is "point five"
             return f"{self.words['point']}{blank}{self.decimals(decimals)}"
         return f"{said}{blank}{self.words['point']}{blank}{self.decimals(decimals)}"
+
+    def tenths(self, whole: str, decimals: str) -> str:
+        """Decimals as so many out of ten, a hundred and so on: .25 is "twenty-five out of a hundred"."""
+        part = self.words["decimal_of"].replace("{0}", self.whole(decimals))
+        part = part.replace("{1}", self.speller.spell(10 ** len(decimals)))
+        return self.words["decimal_join"].replace("{0}", whole).replace("{1}", part) if whole else part
 
     def decimals(self, text: str) -> str:
         """What follows the decimal point."""
@@ -117,6 +125,8 @@ class Voice:
         if "{0}" not in form:
             return form  # the form says the number itself, as the Arabic dual does
         said = self.number(text, noun.get("gender", self.words.get("gender", "")))
+        if not decimals and "construct" in self.tables and form.startswith("{0} "):
+            said = self.ended(said, "construct", last=True)
         if not decimals and self.of_million(whole) and form.startswith("{0} "):
             return said + self.linked(form.removeprefix("{0} "))
         return form.replace("{0}", said)
@@ -129,6 +139,16 @@ class Voice:
         """A noun behind a scale word: " de dólares", before a vowel " d'euros"."""
         of = self.words.get("million_of_vowel") if noun[:1].lower() in "aeiouyhéèêâîô" else None
         return f" {of}{noun}" if of else f" {self.words['million_of']} {noun}"
+
+    def ended(self, text: str, name: str, *, last: bool = False) -> str:
+        """All words, or the last, with the longest end that a table knows exchanged: the cases of numbers."""
+        ends = self.tables[name]
+
+        def exchanged(word: str) -> str:
+            return next((word[:at] + ends[word[at:]] for at in range(len(word)) if word[at:] in ends), word)
+
+        before, blank, word = text.rpartition(" ")
+        return before + blank + exchanged(word) if last else " ".join(map(exchanged, text.split(" ")))
 
     def form(self, noun: Mapping[str, Any], category: str) -> str:
         """The noun in a plural category, with `{0}` where the number stands."""
@@ -196,9 +216,10 @@ def _money_in(voice: Voice, value: str, noun: Mapping[str, Any] | None) -> str |
     minor = noun.get("minor")
     if not decimals.strip("0"):
         return voice.counted(whole or "0", noun)
-    if minor is None or len(decimals.rstrip("0")) > 2:
+    size = int(noun.get("minor_digits", 2))
+    if minor is None or len(decimals.rstrip("0")) > size:
         return voice.counted(value, noun)
-    cents = voice.counted(decimals.rstrip("0").ljust(2, "0").lstrip("0"), minor)
+    cents = voice.counted(decimals.rstrip("0").ljust(size, "0").lstrip("0"), minor)
     if not whole.strip("0"):
         return cents
     return voice.words["money_join"].replace("{0}", voice.counted(whole, noun)).replace("{1}", cents)
@@ -310,6 +331,20 @@ def _digit_by_digit(voice: Voice, value: str, table: str, match: Match) -> str |
     return re.sub(r" +(?=[,.;:)]|$)|(?<= ) +", "", "".join(said)).strip(" ")
 
 
+def _ends(voice: Voice, value: str, name: str, match: Match) -> str | None:
+    return voice.ended(value, name)
+
+
+def _end(voice: Voice, value: str, name: str, match: Match) -> str | None:
+    return voice.ended(value, name, last=True)
+
+
+def _number_like(voice: Voice, value: str, group: str, match: Match) -> str | None:
+    """The number in the gender of a unit that is said later."""
+    noun = voice.noun("unit", match[group])
+    return None if noun is None else voice.number(value, noun.get("gender", ""))
+
+
 Filter = Callable[[Voice, str, str, Match], str | None]
 FILTERS: dict[str, Filter] = {
     "cardinal": _cardinal,
@@ -335,5 +370,8 @@ FILTERS: dict[str, Filter] = {
     "add": _add,
     "money_of": _money_of,
     "digit_by_digit": _digit_by_digit,
+    "ends": _ends,
+    "end": _end,
+    "number_like": _number_like,
 }
 """By name: (voice, text, argument, match) -> words, or None to refuse the whole rule."""
