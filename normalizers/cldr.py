@@ -1,8 +1,8 @@
 """Writes names of months, units and currencies from CLDR into the data files.
 
-`python -m normalizers.cldr en de`, or `make language-data` for all, when CLDR or the lists below change. Needs
-Babel (tested with 2.18, CLDR 47), which nothing needs at run time. Only the block between the two marker
-lines of `<lang>.toml` is written; a file without them gets it at its end.
+`python -m normalizers.cldr en de`, or `make language-data` for all, when CLDR or the lists below change.
+Needs Babel (tested with 2.18, CLDR 47), which nothing needs at run time. Only the block between the two
+marker lines of `<lang>.toml` is written; a file without them gets it at its end.
 """
 
 from __future__ import annotations
@@ -120,7 +120,9 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m normalizers.cldr", description=(__doc__ or "").split("\n")[0]
     )
     parser.add_argument("lang", nargs="*", help="codes; all known languages where none is given")
-    parser.add_argument("--folder", type=Path, default=DATA, help="where <lang>.toml is, by default the package")
+    parser.add_argument(
+        "--folder", type=Path, default=DATA, help="where <lang>.toml is, by default the package"
+    )
     given = parser.parse_args(arguments)
     for code in given.lang or languages():
         print(f"{code}: {'written' if write(code, given.folder) else 'as it was'}")
