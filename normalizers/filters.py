@@ -27,8 +27,8 @@ class Voice:
     decimal: str
     """Characters that may stand before the decimals."""
     words: Mapping[str, str]
-    """What filters need: point, minus, blank (between words); not said are `vowels`, the letters without one of
-    which a word is spelled, and `gender`, that of nouns that name none."""
+    """What filters need: point, minus, blank (between words). Not said are `vowels` (a word without any of
+    these letters is spelled) and `gender` (of nouns that name none)."""
     fraction: str
     """How decimals are read: `digits`, `number` as a number after leading zeros, or `pairs`, which reads
     four decimals as two numbers besides."""

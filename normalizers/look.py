@@ -36,11 +36,12 @@ from normalizers.probes import (
 from normalizers.utf8 import Bytes, Flags, Positions
 
 _IS_NUMERAL = np.isin(np.arange(256), list(NUMERALS))
+_IS_SMALL = np.isin(np.arange(256), list(b"IVX"))
 _SEVERAL = re.compile(f"[IVX]{{2,6}}{END_BYTES}".encode())
-_NAME = re.compile(b"[A-Z][a-z]+")
 _LONGEST_RUN = 256
 """Bytes that an address may go back from its "@" or ".com"."""
 _LONGEST_WORD = 48
+_LONGEST_SPAN = 80
 _BREAKS = b" \t\n\r\x0b\x0c"
 _RUN = bytes(set(range(33, 256)) - set(b'"<>()[]{}'))
 
@@ -172,20 +173,35 @@ def _numerals(utf8: Bytes, offsets: Positions, first: Flags, at: Positions, prob
     """Of the places behind a blank where a numeral may begin: where the words before them do; ascending."""
     following = np.where(first[at + 1], 0x20, utf8.take(at + 1, mode="clip"))
     several = _IS_NUMERAL[following]
-    words = _before(utf8, offsets, at[several | ~LETTER[following]], probe.before_numeral, probe)
-    names = _names(utf8, offsets, at[several]) if probe.names else np.zeros(0, np.int64)
-    return _unique(np.concatenate((words, names)))
+    found = [_before(utf8, offsets, at[several | ~LETTER[following]], probe.before_numeral, probe)]
+    if probe.names:
+        found.append(_names(utf8, offsets, at[several], probe.names))
+    if probe.numerals:
+        begin = offsets[:-1][np.diff(offsets) > 0]
+        at = np.concatenate((at[several | _IS_SMALL[utf8[at]]], begin[_IS_SMALL[utf8[begin]]]))
+        found.append(_spans_of_numerals(utf8, offsets, at, probe.numerals))
+    return _unique(np.concatenate(found))
 
 
-def _names(utf8: Bytes, offsets: Positions, at: Positions) -> Positions:
+def _names(utf8: Bytes, offsets: Positions, at: Positions, name: re.Pattern[bytes]) -> Positions:
     """Where capitalised words begin before numerals of two letters and more."""
     memory = utf8.data
     marks = []
     for place, low, high in _with_rows(offsets, at):
         if _SEVERAL.match(memory, place, high):
             start = _start_of_run(memory, place, low, skipped=True)
-            if _NAME.match(memory, start, place):
-                marks.append(start)
+            earlier = _start_of_run(memory, start, low, skipped=True)
+            marks += [begin for begin in (earlier, start) if name.fullmatch(memory, begin, place - 1)][:1]
+    return np.array(marks, np.int64)
+
+
+def _spans_of_numerals(utf8: Bytes, offsets: Positions, at: Positions, pattern: re.Pattern[str]) -> Positions:
+    memory = utf8.data
+    marks = [
+        place
+        for place, _, high in _with_rows(offsets, at)
+        if pattern.match(bytes(memory[place : min(high, place + _LONGEST_SPAN)]).decode(errors="ignore"))
+    ]
     return np.array(marks, np.int64)
 
 
@@ -199,7 +215,7 @@ def before_numbers(utf8: Bytes, offsets: Positions, probe: Probe) -> Positions:
 def _before(utf8: Bytes, offsets: Positions, at: Positions, words: Tails, probe: Probe) -> Positions:
     """Where words of `words` begin that end before the places `at`; ascending."""
     before = utf8[at - 1]
-    end = at - ((before == 0x20) | (before == 0x2D))
+    end = at - ((before == 0x20) | (before == 0x2D) | (before == 0x2F))
     end -= 2 * ((utf8[end - 1] == 0xA0) & (utf8[end - 2] == 0xC2))
     end -= utf8[end - 1] == 0x2E
     likely = words.last[_pairs(utf8, end - 2)]

@@ -107,8 +107,10 @@ class Probe:
     kinds: tuple[tuple[Kind, bool], ...]
     before_number: Tails
     before_numeral: Tails
-    names: bool
-    """Whether a capitalised word before two numeral letters begins a token."""
+    names: re.Pattern[bytes] | None
+    """A capitalised word, perhaps with one before it; before two numeral letters it begins a token."""
+    numerals: re.Pattern[str] | None
+    """Spans that begin with a numeral, behind a blank or where a row begins."""
     spaced: bool
     """Whether blanks stand between words."""
 
@@ -119,14 +121,19 @@ def make_probe(
     *,
     before_number: Iterable[str] = (),
     before_numeral: Sequence[str] = (),
-    names: bool = False,
+    names: Iterable[str] | None = None,
+    numerals: str = "",
     spaced: bool = True,
 ) -> Probe:
-    """A probe for the characters `signs`, for `words`, and for words before numbers and numerals."""
+    """A probe for the characters `signs`, for `words`, and for words before numbers and numerals.
+
+    `names`: words that belong to a capitalised word with a numeral behind it ("von Karl IV."); None where
+    such a word is no token. `numerals`: a pattern of spans that begin with a numeral, of 80 bytes at most.
+    """
     behind, before = np.zeros((2, 256, 256), np.uint16)  # second byte, first byte
     _add_cased(behind)
     wide = _add_signs(signs, behind)
-    if before_numeral or names:
+    if before_numeral or names is not None or numerals:
         behind[np.ix_(list(NUMERALS), [0x20, 0xA0])] |= NUMERAL
     groups = [group for group in words if group.beginnings]
     grams = {start.encode()[:WIDTH] for group in groups for start in group.beginnings}
@@ -139,9 +146,10 @@ def make_probe(
         grams=tuple((size, _hashes(grams, size)) for size in sorted({len(gram) for gram in grams})),
         pattern=re.compile(b"|".join(b"(" + group.pattern.encode() + b")" for group in groups) or b"(?!)"),
         kinds=tuple((group.kind, group.bounded and spaced) for group in groups),
-        before_number=_tails(before_number, rf"\.?(?:{GAP_BYTES}|-)?", ""),
+        before_number=_tails(before_number, rf"\.?(?:{GAP_BYTES}|[-/])?", ""),
         before_numeral=_tails(before_numeral, rf"\.?{GAP_BYTES}", rf"[IVXLCDM]{{1,9}}{END_BYTES}"),
-        names=names,
+        names=None if names is None else re.compile(rf"(?:{any_of(names)} )?[A-Z][a-z]+".encode()),
+        numerals=re.compile(numerals) if numerals else None,
         spaced=spaced,
     )
 

@@ -16,11 +16,10 @@ from normalizers.voices import pieces_of, voice_of, web_ends
 
 MARK = "\ufdd0"
 """Stands before a word that changes what follows it. A noncharacter: text cannot mean anything by it."""
-ROW = "\ufdd1"
-"""Stands between rows while they are one text."""
 _DASHES = "-–—~〜～"
 _INSIDE = rf".,:/．，：／{_DASHES}−'’+=×x*÷<>≤≥٫٬،^".replace("-", r"\-", 1)
 
+_ROMAN = rf"[IVXLCDM]{{1,9}}(?![{WORD}])"
 _BEHIND = "%٪％‰°"
 """Signs that stand behind a number."""
 
@@ -72,7 +71,8 @@ def spans_of(code: str) -> Spans:
             _words(tables, context, tongue),
             before_number=in_cases(_keys(tables, context["left"])),
             before_numeral=in_cases(_keys(tables, context["roman"])),
-            names=context["names"],
+            names=in_cases(context["names_after"]) if context["names"] else None,
+            numerals=_numerals(code, context),
             spaced=spaced,
         ),
         token=re.compile(f"({_token(code, tables, context, signs, spaced)})"),
@@ -97,6 +97,7 @@ def _words(tables: Tables, context: Mapping[str, Any], tongue: Mapping[str, Any]
         Words(Kind.TOKEN, abbreviations, any_of(abbreviations) + END_BYTES),
         Words(Kind.TOKEN, [f"{c}." for c in spread("A-Z")], rf"[A-Z]\.{GAP_BYTES}?[A-Z]\."),
         Words(Kind.TOKEN, [n + c for n in names for c in ". \u00a0"], rf"{any_of(names)}\.?{GAP_BYTES}[A-Z]"),
+        *(Words(Kind.TOKEN, span["begins"], any_of(span["begins"])) for span in context["spans"]),
         Words(Kind.INSIDE, [f"@{c}" for c in spread("A-Za-z0-9")], r"@[\w-]+\.", bounded=False),
         Words(Kind.INSIDE, ["://"], "://", bounded=False),
         Words(Kind.INSIDE, in_cases(["www."]), r"(?i:www)\.\w"),
@@ -127,18 +128,29 @@ def _token(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs,
     right = in_cases(key for name in context["right"] for key in tables[name])
     first = re.escape("".join(sorted({word[0] for word in right})))
     # Every repetition of groups is bounded: an endless list of numbers is many tokens, in linear time.
-    run = rf"{letters}(?:(?:[{_INSIDE}][0-9]|{GAP}?\([0-9]+\){GAP}?-?[0-9]|[{signs.odd}]){letters}){{0,16}}+"
+    # "7p.m.": the letters are those of a word with dots, which is none of the run.
+    dotted = any_of(word for word in right if "." in word and word[0].isalpha())
+    group = rf"(?:(?:[{_INSIDE}][0-9]|{GAP}?\([0-9]+\){GAP}?-?[0-9]|[{signs.odd}]){letters}){{0,16}}+"
+    run = rf"(?:(?!{dotted}){letters}{group})?+"
     sign = f"[{signs.money}{_BEHIND}](?!{GAP}?[0-9])"
-    word = f"{GAP}?+{MARK}?+/?+{GAP}?+(?=[{first}{signs.money}{_BEHIND}])(?:{any_of(right)}{end}|{sign})"
+    # Behind a blank or dot inside of a unit another word may bear a mark.
+    words = any_of(right).replace("\\ ", rf"\ {MARK}?+").replace("\\.", rf"\.{MARK}?+") + end
+    word = (
+        f"{GAP}?+{MARK}?+(?=[{first}{signs.money}{_BEHIND}/])(?:{words}(?:/{words})?|/{GAP}?+{words}|{sign})"
+    )
     currency = any_of(in_cases(_keys(tables, ["currency"])))
     money = rf"(?:[{signs.money}]|{MARK}{currency}\.?{GAP}?+)?"
     dash = rf"[\{_DASHES}+=]"
     joint = f"(?>{GAP}{dash}{GAP}|{dash}{GAP}?|{GAP}[×x*/]{GAP}|[.,]?{GAP})"
     more = rf"(?:{word}|{joint}[-−]?{money}\.?[0-9]{run}){{0,12}}"
-    number = rf"[0-9]{run}{more}"
+    usual = f"{run}{more}"
+    if context["number"]:
+        pieces = {**pieces_of(voice_of(code), language(code).tables), "mark": f"{MARK}?+"}
+        usual = f"(?:{expand(context['number'], pieces)}|{usual})"
+    number = rf"[0-9]{usual}"
     return (
         rf"[{signs.digit}{signs.symbol}{signs.money}{signs.odd}{MARK}](?:"
-        rf"(?<=[0-9]){run}{more}"
+        rf"(?<=[0-9]){usual}"
         rf"|(?<={MARK})(?:{_marked(code, tables, context, signs, number)})?"
         rf"|(?<=[{signs.symbol}{signs.money}])(?:{GAP}?[-−]?[{signs.money}]?\.?{number}|{letters})"
         rf"|(?<=[{signs.odd}])(?:{run}{more})?)"
@@ -146,16 +158,36 @@ def _token(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs,
 
 
 def _marked(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs, number: str) -> str:
-    """What may follow a mark, the longest kinds first."""
+    """What may follow a mark; the first that fits is taken."""
     pieces = pieces_of(voice_of(code), language(code).tables)
-    roman = rf"[IVXLCDM]{{1,9}}(?![{WORD}])"
+    names = f"(?:{any_of(in_cases(context['names_after']))}{GAP})?{pieces['name']}{GAP}{_ROMAN}"
+    numerals = _numerals(code, context)
     kinds: Sequence[str] = (
+        *(
+            expand(span["pattern"], {**pieces, "numeral": _ROMAN, "number": number})
+            for span in context["spans"]
+        ),
         expand("{web_address}", pieces),
         rf"[A-Z]\.(?:{GAP}?{MARK}?[A-Z]\.)+",
-        f"{pieces['name']}{GAP}{roman}" if context["names"] else "(?!)",
+        names if context["names"] else "(?!)",
+        numerals or "(?!)",
         rf"{any_of(context['before_name'])}\.?{GAP}[A-Z][{WORD}]*",
-        rf"{any_of(in_cases(_keys(tables, context['left'])))}\.?(?:{GAP}|-)?"
-        rf"(?:(?:[{signs.symbol}{signs.money}]{GAP}?)?{number}|{roman})",
+        rf"{any_of(in_cases(_keys(tables, context['left'])))}\.?(?:{GAP}|[-/])?"
+        rf"(?:(?:[{signs.symbol}{signs.money}]{GAP}?)?{number}|{_romans(tables, context)})",
         f"{any_of(_abbreviations(tables))}(?![{WORD}])",
     )
     return "|".join(kinds)
+
+
+def _numerals(code: str, context: Mapping[str, Any]) -> str:
+    """Spans that begin with a numeral, or nothing."""
+    pieces = {**pieces_of(voice_of(code), language(code).tables), "numeral": _ROMAN}
+    return f"(?:{expand(context['numerals'], pieces)})" if context["numerals"] else ""
+
+
+def _romans(tables: Tables, context: Mapping[str, Any]) -> str:
+    """A numeral or a short list of them, with the noun behind."""
+    and_ = any_of(context["between"])
+    joint = f"(?:,{GAP}?|{GAP}?[-–/]{GAP}?|{GAP}{and_}{GAP})"
+    noun = any_of(in_cases(key for name in context["after_roman"] for key in tables[name]))
+    return f"{_ROMAN}(?:{joint}{_ROMAN}){{0,3}}(?:{GAP}(?:{noun}(?![{WORD}])|[A-ZÀ-ÖØ-Þ][{WORD}]*))?"

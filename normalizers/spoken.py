@@ -8,6 +8,7 @@ and the column is lower-cased at the end.
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -21,7 +22,7 @@ from normalizers.digits import fold_digits
 from normalizers.languages import language
 from normalizers.look import Found, before_numbers, look
 from normalizers.patterns import WORD, WORDY
-from normalizers.spans import MARK, ROW, spans_of
+from normalizers.spans import MARK, spans_of
 from normalizers.utf8 import Bytes, Positions
 from normalizers.voices import voice_of
 
@@ -32,9 +33,11 @@ MEMO_LENGTH = 128
 _PASSES = 4
 _TEXT = 1 << 21
 """Bytes of rows said as one text: enough to forget the cost of a row, little enough for the cache."""
+_ROWS = "\x1e\x1f\x1d\x1c"
+"""One of these stands between rows while they are one text: white space to every pattern."""
 _STOP = "\ufdd2"
 """The full stop of "p. m.", which is that of the sentence too when one follows."""
-_PLAIN = frozenset(' \n\t\u00a0()[]{}<>"“”‘«»„,;:!?/|*~' + ROW)
+_PLAIN = frozenset(' \n\t\u00a0()[]{}<>"“”‘«»„,;:!?/|*~' + _ROWS)
 """Characters behind which words stand as they are; in front of other ones somebody has to look."""
 _LONGEST_WORD = 40
 _LETTERS_BACK = re.compile(rf"[-–'’]?[{WORD}]+|[-−](?![{WORD}.)%\]−-])|\.[-−]?(?![{WORD}.)%\]−-])")
@@ -42,7 +45,6 @@ _LATIN_BACK = re.compile(
     r"[-–'’]?[0-9A-Za-z]+|[-−](?![0-9０-９A-Za-zＡ-Ｚａ-ｚ.)%\]−-])|\.[-−]?(?![0-9A-Za-z.)%\]−-])"
 )
 """What stands before a number and belongs to it, from its end: letters ("COVID-19"), a minus, a point."""
-_SIGN = {sign: np.frombuffer(sign.encode(), np.uint8) for sign in (ROW, MARK)}
 
 
 class _Memo(dict[str, str]):
@@ -119,35 +121,55 @@ def _said(hits: pa.Array, found: Found, lang: str) -> pa.Array:
     """Rows with all their tokens said, in their own case."""
     probe = spans_of(lang).probe
     utf8, offsets = rows_of(hits)
-    if _reserved(utf8.tobytes()):
-        for sign in (MARK, ROW, _STOP):  # they mean nothing in a text, and something else here
-            hits = pc.replace_substring(hits, sign, "")
+    if b"\xef\xb7" in utf8.tobytes() and pc.any(pc.match_substring_regex(hits, f"[{MARK}{_STOP}]")).as_py():
+        # They mean nothing in a text, and something else here.
+        hits = pc.replace_substring_regex(hits, f"[{MARK}{_STOP}]", "")
         return _said(hits, look(hits, probe), lang)
     marks = found.marks
     if found.foreign:
         utf8, offsets, marks = fold_digits(utf8, offsets, marks)
     marks = np.sort(np.concatenate((marks, before_numbers(utf8, offsets, probe))))
     marks = marks[np.diff(marks, prepend=-1) > 0]
-    said = [row for text in _texts(utf8, offsets, marks) for row in _say(text, lang).split(ROW)]
+    said = [row for rows in _slices(utf8, offsets, marks) for row in _said_together(*rows, lang)]
     return string_array(said, hits.type)
 
 
-def _reserved(utf8: bytes) -> bool:
-    """Whether the text holds one of the signs that are put between its words here."""
-    return b"\xef\xb7" in utf8 and any(sign.encode() in utf8 for sign in (MARK, ROW, _STOP))
-
-
-def _texts(utf8: Bytes, offsets: Positions, marks: Positions) -> Iterator[str]:
-    """Some rows at a time as one text, with a mark at each of the places `marks`."""
+def _slices(
+    utf8: Bytes, offsets: Positions, marks: Positions
+) -> Iterator[tuple[Bytes, Positions, Positions]]:
+    """Some rows at a time: their bytes, where each but the first begins, and their marks."""
     first = 0
     while first < len(offsets) - 1:
         last = max(first + 1, int(np.searchsorted(offsets, offsets[first] + _TEXT, "right")) - 1)
         low, high = offsets[first], offsets[last]
         here = marks[np.searchsorted(marks, low) : np.searchsorted(marks, high)]
-        at = np.concatenate((offsets[first + 1 : last], here)) - low
-        signs = [np.tile(_SIGN[sign], n) for sign, n in ((ROW, last - first - 1), (MARK, len(here)))]
-        yield np.insert(utf8[low:high], np.repeat(at, 3), np.concatenate(signs)).tobytes().decode()
+        yield utf8[low:high], offsets[first + 1 : last] - low, here - low
         first = last
+
+
+def _said_together(utf8: Bytes, begins: Positions, marks: Positions, lang: str) -> list[str]:
+    """Rows said as one text, in which one sign stands between them and another at each mark."""
+    text = utf8.tobytes()
+    between = next((sign for sign in _ROWS if sign.encode() not in text), None)
+    if between is None:  # hardly a text; but a row must not depend on those beside it
+        edges = [0, *begins.tolist(), len(utf8)]
+        alone = [(low, high) for low, high in itertools.pairwise(edges)]
+        return [
+            _say(
+                _with_signs(utf8[low:high], marks[(marks >= low) & (marks < high)] - low, begins[:0], " "),
+                lang,
+            )
+            for low, high in alone
+        ]
+    return _say(_with_signs(utf8, marks, begins, between), lang).split(between)
+
+
+def _with_signs(utf8: Bytes, marks: Positions, begins: Positions, between: str) -> str:
+    """The text with a mark at each of the places `marks`, and before it `between` at each of `begins`."""
+    mark = np.frombuffer(MARK.encode(), np.uint8)
+    at = np.concatenate((begins, np.repeat(marks, len(mark))))
+    signs = np.concatenate((np.full(len(begins), ord(between), np.uint8), np.tile(mark, len(marks))))
+    return np.insert(utf8, at, signs).tobytes().decode()
 
 
 def _say(text: str, lang: str) -> str:

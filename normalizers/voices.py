@@ -93,7 +93,7 @@ def _ranges(text: str) -> tuple[int, tuple[range, ...]]:
 
 def web_ends(tongue: Mapping[str, Any]) -> list[str]:
     """Last parts of a host name that make a word an address."""
-    return [*common()["web"]["ends"], *tongue.get("web_ends", [])]
+    return [*common()["web"]["ends"], *tongue.get("context", {}).get("web_ends", [])]
 
 
 def pieces_of(voice: Voice, tongue: Mapping[str, Any]) -> dict[str, str]:
