@@ -10,6 +10,9 @@ from typing import Any
 from normalizers.speller import Speller
 
 Match = re.Match[str]
+_ONE_GROUP = re.compile(r"[1-9]\d{0,2}[^\d]\d{3}")
+_PAIRS = re.compile(r"0|\d{3}$|\d{1,2}")
+"""Decimals as they are read two by two: a zero alone, three where three are left."""
 _ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 
 
@@ -28,7 +31,7 @@ class Voice:
     words: Mapping[str, str]
     """Words that filters need: point, minus, blank (what stands between words)."""
     fraction: str
-    """How decimals are read: `digits`, or `number` as a number after leading zeros."""
+    """How decimals are read: `digits`, `number` as a number after leading zeros, or `pairs`, two by two."""
     plural: Mapping[str, tuple[int, tuple[range, ...]]]
     """Plural category: modulus (0 for none) and ranges of whole numbers."""
     fraction_plural: str
@@ -38,6 +41,8 @@ class Voice:
     """The tables again with lower-case keys."""
     nouns: Mapping[str, Mapping[str, Mapping[str, Any]]]
     """By kind (`unit`, `currency`) and key: forms by plural category, gender, minor."""
+    foreign_decimal: str = ""
+    """A grouping sign that stands before decimals too, where the digits leave no doubt: "2.75" in Spanish."""
     rewrite: Callable[[str], str] = field(default=lambda text: text)
 
     def table(self, name: str, value: str) -> str | None:
@@ -80,9 +85,17 @@ class Voice:
 
     def parts(self, text: str) -> tuple[str, str]:
         """Whole digits and decimals of a written number, separators removed."""
-        at = max(text.rfind(c) for c in self.decimal) if self.decimal else -1
+        at = self.decimal_at(text)
         whole, decimals = (text, "") if at < 0 else (text[:at], text[at + 1 :])
         return "".join(c for c in whole if c.isdecimal()), "".join(c for c in decimals if c.isdecimal())
+
+    def decimal_at(self, text: str) -> int:
+        """Where the decimal sign of a written number stands, -1 where it has none."""
+        at = max((text.rfind(c) for c in self.decimal + self.foreign_decimal), default=-1)
+        if at < 0 or not self.foreign_decimal:
+            return at
+        grouped = text[at] in self.foreign_decimal and _ONE_GROUP.fullmatch(text)
+        return -1 if grouped or text.count(text[at]) > 1 else at
 
     def number(self, text: str, form: str = "") -> str:
         """A whole or decimal number in words."""
@@ -91,12 +104,17 @@ class Voice:
         if not decimals:
             return said
         blank = self.words["blank"]
-        if not whole:  # .5 is "point five"
-            return f"{self.words['point']}{blank}{self.decimals(decimals)}"
-        return f"{said}{blank}{self.words['point']}{blank}{self.decimals(decimals)}"
+        foreign = text[self.decimal_at(text)] in self.foreign_decimal
+        point = self.words["foreign_point" if foreign else "point"]
+        said = f"{said}{blank}{point}" if whole else point  # .5 is "point five"
+        return f"{said}{blank}{self.decimals(decimals, form)}"
 
-    def decimals(self, text: str) -> str:
+    def decimals(self, text: str, form: str = "") -> str:
         """What follows the decimal point."""
+        if self.fraction == "pairs":
+            name = self.set_for("cardinal", form)
+            *first, last = _PAIRS.findall(text)
+            return " ".join([*(self.whole(pair) for pair in first), self.whole(last, name)])
         rest = text.lstrip("0")
         if self.fraction == "digits" or not rest or len(rest) > 3:
             return self.digits(text)
@@ -260,6 +278,16 @@ def _lower(voice: Voice, value: str, form: str, match: Match) -> str | None:
     return value.lower()
 
 
+def _agree(voice: Voice, value: str, group: str, match: Match) -> str | None:
+    """The number in the gender that the table `noun` gives for the word of a group."""
+    return voice.number(value, voice.table("noun", match[group]) or "")
+
+
+def _joined(voice: Voice, value: str, argument: str, match: Match) -> str | None:
+    """The digits alone, whatever groups them."""
+    return "".join(c for c in value if c.isdecimal())
+
+
 Filter = Callable[[Voice, str, str, Match], str | None]
 FILTERS: dict[str, Filter] = {
     "cardinal": _cardinal,
@@ -281,5 +309,7 @@ FILTERS: dict[str, Filter] = {
     "web": _web,
     "spell": _spell,
     "lower": _lower,
+    "agree": _agree,
+    "joined": _joined,
 }
 """By name: (voice, text, argument, match) -> words, or None to refuse the whole rule."""
