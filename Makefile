@@ -6,7 +6,7 @@ BIN := .venv/bin
 WAREHOUSE := out/demo
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/with-spark  ## build a small release from the raw files in data/demo and show what is in it
 	@$(BIN)/corpus build conf/recipes/demo.yaml --warehouse $(WAREHOUSE)
@@ -25,6 +25,9 @@ lint: .venv/with-spark,dev  ## format, style, types and the direction of imports
 
 bench: .venv/with-spark,dev  ## measure the corpus job against its floors (needs a folder of text, see bench/)
 	@$(BIN)/python -m bench.corpus
+
+language-data: .venv/with-spark,dev  ## write CLDR's names of months, units and money into normalizers/data
+	@$(BIN)/python -m normalizers.cldr
 
 package: .venv/with-spark,dev  ## build the wheel that a cluster installs, into dist/
 	@$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
@@ -45,5 +48,5 @@ clean:  ## remove all that make made, .venv included
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
 	@touch $(if $(findstring dev,$*),.venv/with-spark) $@
 
-.PHONY: help demo test test-all lint bench package clean
+.PHONY: help demo test test-all lint bench language-data package clean
 .PRECIOUS: .venv/with-%

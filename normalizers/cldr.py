@@ -1,8 +1,8 @@
 """Writes names of months, units and currencies from CLDR into the data files.
 
-`python -m normalizers.cldr en de`, run by `make language-data` when CLDR or the lists below change. Needs
-Babel (tested with 2.18, CLDR 47), which nothing needs at run time. Only the block between the two marker
-lines of `data/<lang>.toml` is written.
+`python -m normalizers.cldr en de`, or `make language-data` for all, when CLDR or the lists below change.
+Needs Babel (tested with 2.18, CLDR 47), which nothing needs at run time. Only the block between the two
+marker lines of `<lang>.toml` is written; a file without them gets it at its end.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from normalizers.languages import DATA, language, languages
+from normalizers.languages import DATA, UnknownLanguageError, languages
 
 BEGIN = "# ---- from CLDR by `make language-data`; not for editing ----"
 END = "# ---- end of what CLDR says ----"
@@ -95,13 +96,16 @@ def _row(key: str, forms: dict[str, str], gender: str | None) -> str:
 
 
 def _value(value: str | list[str]) -> str:
-    # A JSON string or list of strings is a TOML one.
-    return json.dumps(value, ensure_ascii=False)
+    # A JSON string or list of strings is a TOML one. What is said has plain blanks and no soft hyphens.
+    text = json.dumps(value, ensure_ascii=False)
+    return text.replace("\u00a0", " ").replace("\u202f", " ").replace("\u00ad", "")
 
 
-def write(code: str) -> bool:
+def write(code: str, folder: Path = DATA) -> bool:
     """Put the block into the language's file, at its place or at the end; whether the file changed."""
-    path = DATA / f"{language(code).code}.toml"
+    path = folder / f"{code}.toml"
+    if not path.is_file():
+        raise UnknownLanguageError(code)
     before = path.read_text("utf8")
     head, _, rest = before.partition(BEGIN)
     tail = rest.partition(END + "\n")[2]
@@ -116,8 +120,12 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m normalizers.cldr", description=(__doc__ or "").split("\n")[0]
     )
     parser.add_argument("lang", nargs="*", help="codes; all known languages where none is given")
-    for code in parser.parse_args(arguments).lang or languages():
-        print(f"{code}: {'written' if write(code) else 'as it was'}")
+    parser.add_argument(
+        "--folder", type=Path, default=DATA, help="where <lang>.toml is, by default the package"
+    )
+    given = parser.parse_args(arguments)
+    for code in given.lang or languages():
+        print(f"{code}: {'written' if write(code, given.folder) else 'as it was'}")
     return 0
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from normalizers.speller import Speller
 
 Match = re.Match[str]
-_ONE_GROUP = re.compile(r"[1-9]\d{0,2}[^\d]\d{3}")
-_PAIRS = re.compile(r"0|\d{3}$|\d{1,2}")
+_GROUPED = re.compile(r"[1-9][0-9]{0,2}(?:[^0-9][0-9]{3})+")
+_TWOS = re.compile(r"0|[0-9]{3}$|[0-9]{1,2}")
 """Decimals as they are read two by two: a zero alone, three where three are left."""
 _ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 
@@ -29,9 +29,11 @@ class Voice:
     decimal: str
     """Characters that may stand before the decimals."""
     words: Mapping[str, str]
-    """Words that filters need: point, minus, blank (what stands between words)."""
+    """What filters need: point, minus, blank (between words); not said are `vowels`, the letters without one
+    of which a word is spelled, and `gender`, that of nouns that name none."""
     fraction: str
-    """How decimals are read: `digits`, `number` as a number after leading zeros, or `pairs`, two by two."""
+    """How decimals are read: `digits`, `number` as a number after leading zeros, `pairs`, which reads
+    four decimals as two numbers besides, or `twos`, two by two, the last ones in the gender of the number."""
     plural: Mapping[str, tuple[int, tuple[range, ...]]]
     """Plural category: modulus (0 for none) and ranges of whole numbers."""
     fraction_plural: str
@@ -41,8 +43,6 @@ class Voice:
     """The tables again with lower-case keys."""
     nouns: Mapping[str, Mapping[str, Mapping[str, Any]]]
     """By kind (`unit`, `currency`) and key: forms by plural category, gender, minor."""
-    foreign_decimal: str = ""
-    """A grouping sign that stands before decimals too, where the digits leave no doubt: "2.75" in Spanish."""
     rewrite: Callable[[str], str] = field(default=lambda text: text)
 
     def table(self, name: str, value: str) -> str | None:
@@ -73,9 +73,9 @@ class Voice:
                 return name
         return "other"
 
-    def digits(self, text: str) -> str:
-        """Each digit by its name."""
-        name = "digits" if "digits" in self.speller else "cardinal"
+    def digits(self, text: str, name: str = "") -> str:
+        """Each digit by its name, out of the rule set `name`, or `digits`, or the numbers' own."""
+        name = name or ("digits" if "digits" in self.speller else "cardinal")
         return self.words["blank"].join(self.speller.spell(int(d), name) for d in text if d.isdecimal())
 
     def whole(self, text: str, name: str = "cardinal") -> str:
@@ -91,11 +91,10 @@ class Voice:
 
     def decimal_at(self, text: str) -> int:
         """Where the decimal sign of a written number stands, -1 where it has none."""
-        at = max((text.rfind(c) for c in self.decimal + self.foreign_decimal), default=-1)
-        if at < 0 or not self.foreign_decimal:
-            return at
-        grouped = text[at] in self.foreign_decimal and _ONE_GROUP.fullmatch(text)
-        return -1 if grouped or text.count(text[at]) > 1 else at
+        at = max((text.rfind(c) for c in self.decimal), default=-1)
+        if at > 0 and text[at] in self.group and _GROUPED.fullmatch(text):
+            return -1  # a sign that does both: 1.500 is a whole number, 1.50 is none
+        return -1 if at > 0 and text.count(text[at]) > 1 else at
 
     def number(self, text: str, form: str = "") -> str:
         """A whole or decimal number in words."""
@@ -103,19 +102,29 @@ class Voice:
         said = self.whole(whole, self.set_for("cardinal", "" if decimals else form))
         if not decimals:
             return said
+        if "decimal_of" in self.words and len(decimals) <= 4 and decimals.strip("0"):
+            return self.tenths(said if whole.strip("0") else "", decimals)
         blank = self.words["blank"]
-        foreign = text[self.decimal_at(text)] in self.foreign_decimal
-        point = self.words["foreign_point" if foreign else "point"]
+        point = self.words["point"]
+        if text[self.decimal_at(text)] in self.group:
+            point = self.words.get("group_point", point)  # 2.75 where 2,75 is usual
         said = f"{said}{blank}{point}" if whole else point  # .5 is "point five"
         return f"{said}{blank}{self.decimals(decimals, form)}"
 
+    def tenths(self, whole: str, decimals: str) -> str:
+        """Decimals as so many out of ten, a hundred and so on: .25 is "twenty-five out of a hundred"."""
+        part = self.words["decimal_of"].replace("{0}", self.whole(decimals))
+        part = part.replace("{1}", self.speller.spell(10 ** len(decimals)))
+        return self.words["decimal_join"].replace("{0}", whole).replace("{1}", part) if whole else part
+
     def decimals(self, text: str, form: str = "") -> str:
         """What follows the decimal point."""
-        if self.fraction == "pairs":
-            name = self.set_for("cardinal", form)
-            *first, last = _PAIRS.findall(text)
-            return " ".join([*(self.whole(pair) for pair in first), self.whole(last, name)])
+        if self.fraction == "twos":
+            *first, last = _TWOS.findall(text)
+            return " ".join([*map(self.whole, first), self.whole(last, self.set_for("cardinal", form))])
         rest = text.lstrip("0")
+        if self.fraction == "pairs" and len(rest) == len(text) == 4:
+            return f"{self.decimals(text[:2])} {self.decimals(text[2:])}"
         if self.fraction == "digits" or not rest or len(rest) > 3:
             return self.digits(text)
         zeros = self.digits(text[: len(text) - len(rest)])
@@ -127,7 +136,9 @@ class Voice:
         form = self.form(noun, self.category(whole or "0", decimals))
         if "{0}" not in form:
             return form  # the form says the number itself, as the Arabic dual does
-        said = self.number(text, noun.get("gender", ""))
+        said = self.number(text, noun.get("gender", self.words.get("gender", "")))
+        if not decimals and "construct" in self.tables and form.startswith("{0} "):
+            said = self.ended(said, "construct", last=True)
         if not decimals and self.of_million(whole) and form.startswith("{0} "):
             return said + self.linked(form.removeprefix("{0} "))
         return form.replace("{0}", said)
@@ -140,6 +151,16 @@ class Voice:
         """A noun behind a scale word: " de dólares", before a vowel " d'euros"."""
         of = self.words.get("million_of_vowel") if noun[:1].lower() in "aeiouyhéèêâîô" else None
         return f" {of}{noun}" if of else f" {self.words['million_of']} {noun}"
+
+    def ended(self, text: str, name: str, *, last: bool = False) -> str:
+        """All words, or the last, with the longest end that a table knows exchanged: the cases of numbers."""
+        ends = self.tables[name]
+
+        def exchanged(word: str) -> str:
+            return next((word[:at] + ends[word[at:]] for at in range(len(word)) if word[at:] in ends), word)
+
+        before, blank, word = text.rpartition(" ")
+        return before + blank + exchanged(word) if last else " ".join(map(exchanged, text.split(" ")))
 
     def form(self, noun: Mapping[str, Any], category: str) -> str:
         """The noun in a plural category, with `{0}` where the number stands."""
@@ -166,8 +187,9 @@ def _number(voice: Voice, value: str, form: str, match: Match) -> str | None:
     return voice.number(value, form)
 
 
-def _digits(voice: Voice, value: str, form: str, match: Match) -> str | None:
-    return voice.digits(value)
+def _digits(voice: Voice, value: str, name: str, match: Match) -> str | None:
+    """Each digit by its name, from a rule set of its own where one is named (telephone numbers)."""
+    return voice.digits(value, name)
 
 
 def _count(voice: Voice, value: str, group: str, match: Match) -> str | None:
@@ -196,16 +218,20 @@ def _currency(voice: Voice, value: str, category: str, match: Match) -> str | No
 
 def _money(voice: Voice, value: str, group: str, match: Match) -> str | None:
     """Major and minor units; decimals that are no minor units are read as a decimal number."""
-    noun = voice.noun("currency", match[group])
+    return _money_in(voice, value, voice.noun("currency", match[group]))
+
+
+def _money_in(voice: Voice, value: str, noun: Mapping[str, Any] | None) -> str | None:
     if noun is None:
         return None
     whole, decimals = voice.parts(value)
     minor = noun.get("minor")
     if not decimals.strip("0"):
         return voice.counted(whole or "0", noun)
-    if minor is None or len(decimals.rstrip("0")) > 2:
+    size = int(noun.get("minor_digits", 2))
+    if minor is None or len(decimals.rstrip("0")) > size:
         return voice.counted(value, noun)
-    cents = voice.counted(decimals.rstrip("0").ljust(2, "0").lstrip("0"), minor)
+    cents = voice.counted(decimals.rstrip("0").ljust(size, "0").lstrip("0"), minor)
     if not whole.strip("0"):
         return cents
     return voice.words["money_join"].replace("{0}", voice.counted(whole, noun)).replace("{1}", cents)
@@ -255,6 +281,7 @@ def _web(voice: Voice, value: str, form: str, match: Match) -> str | None:
     """An address: signs by their names, digits one by one, letters as words or spelled."""
     words: list[str] = []
     letters = voice.tables.get("letter", {})
+    vowels = frozenset(voice.words.get("vowels", ""))
     for piece in re.findall(r"[^\W\d_]+|.", value, re.DOTALL):
         if piece.isdecimal():
             words.append(voice.digits(piece))
@@ -264,6 +291,8 @@ def _web(voice: Voice, value: str, form: str, match: Match) -> str | None:
             words.append(voice.tables["web_word"][piece.lower()])
         elif piece.isalpha() and letters and piece.isascii():
             words.extend(letters[c] for c in piece.lower())
+        elif vowels and piece.isascii() and piece.isalpha() and vowels.isdisjoint(piece.lower()):
+            words.extend(piece)  # nobody can say "www" or "html" as a word
         else:
             words.append(piece)
     return voice.words["blank"].join(word for word in words if word.strip())
@@ -274,18 +303,63 @@ def _spell(voice: Voice, value: str, form: str, match: Match) -> str | None:
     return " ".join(letters.get(c.lower(), c) for c in value if not c.isspace() and c != ".")
 
 
+def _of(voice: Voice, value: str, form: str, match: Match) -> str | None:
+    """A noun behind a scale word, its "of" before it."""
+    return voice.linked(value)
+
+
 def _lower(voice: Voice, value: str, form: str, match: Match) -> str | None:
     return value.lower()
+
+
+def _add(voice: Voice, value: str, step: str, match: Match) -> str | None:
+    """The number plus `step`: three quarters are what is missing to the next one."""
+    return str(int("".join(c for c in value if c.isdecimal()) or 0) + int(step))
+
+
+def _money_of(voice: Voice, value: str, currency: str, match: Match) -> str | None:
+    """As `money`, in a currency that the text does not write."""
+    return _money_in(voice, value, voice.nouns["currency"].get(currency))
+
+
+def _digit_by_digit(voice: Voice, value: str, table: str, match: Match) -> str | None:
+    """The text, each digit by its name, the signs of a table in words, letters at digits spelled.
+
+    A number with an ordinal mark in letters ("4th") is left to the rules.
+    """
+    signs, letters = voice.tables[table], voice.tables.get("letter", {})
+    said: list[str] = []
+    for piece in re.findall(
+        r"[0-9]+[a-z]{2}(?![a-z])|[0-9]|(?<=[0-9])[A-Za-z](?![A-Za-z])|.", value, re.DOTALL
+    ):
+        if piece.isdecimal():
+            said.append(f" {voice.digits(piece)} ")
+        elif piece[0].isdecimal():
+            said.append(f" {voice.rewrite(piece)} ")
+        elif piece in signs:
+            said.append(f" {signs[piece]} ")
+        else:
+            said.append(letters.get(piece.lower(), piece) if said and said[-1].endswith(" ") else piece)
+    return re.sub(r" +(?=[,.;:)]|$)|(?<= ) +", "", "".join(said)).strip(" ")
+
+
+def _ends(voice: Voice, value: str, name: str, match: Match) -> str | None:
+    return voice.ended(value, name)
+
+
+def _end(voice: Voice, value: str, name: str, match: Match) -> str | None:
+    return voice.ended(value, name, last=True)
+
+
+def _number_like(voice: Voice, value: str, group: str, match: Match) -> str | None:
+    """The number in the gender of a unit that is said later."""
+    noun = voice.noun("unit", match[group])
+    return None if noun is None else voice.number(value, noun.get("gender", ""))
 
 
 def _agree(voice: Voice, value: str, group: str, match: Match) -> str | None:
     """The number in the gender that the table `noun` gives for the word of a group."""
     return voice.number(value, voice.table("noun", match[group]) or "")
-
-
-def _joined(voice: Voice, value: str, argument: str, match: Match) -> str | None:
-    """The digits alone, whatever groups them."""
-    return "".join(c for c in value if c.isdecimal())
 
 
 Filter = Callable[[Voice, str, str, Match], str | None]
@@ -309,7 +383,13 @@ FILTERS: dict[str, Filter] = {
     "web": _web,
     "spell": _spell,
     "lower": _lower,
+    "of": _of,
+    "add": _add,
+    "money_of": _money_of,
+    "digit_by_digit": _digit_by_digit,
+    "ends": _ends,
+    "end": _end,
+    "number_like": _number_like,
     "agree": _agree,
-    "joined": _joined,
 }
 """By name: (voice, text, argument, match) -> words, or None to refuse the whole rule."""

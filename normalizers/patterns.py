@@ -17,6 +17,8 @@ WORD = rf"\w{MARKS}"
 """Inside a character class: what a word is made of."""
 WORDY = re.compile(f"[{WORD}]")
 """One such character."""
+NO_WORD = f"(?![{WORD}]|['’][{WORD}])"
+"""No word goes on here: "5 m" is a measure, "5 mice" and "5 m'ont" are none."""
 GAP = "[ \u00a0\u2009\u202f]"
 """A blank inside a written number or between a number and its unit."""
 

@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from normalizers.filters import FILTERS, Filter, Voice
+from normalizers.needs import needed_characters
 from normalizers.patterns import WORDY, digit_values
 
 _MACRO = re.compile(r"\{([a-z_]+)\}")
 _FIELD = re.compile(r"\{([^{}]*)\}|(\[)|(\])")
 _GROUP = re.compile(r"\(\?P<([a-z_]+)>")
+
+_CHOICES = 10_000
 
 Say = Callable[[Voice, "re.Match[str]"], str | None]
 
@@ -32,21 +35,27 @@ class RuleError(ValueError):
 class _Field:
     """A `{…}` of a template."""
 
-    group: str
-    """Of the match; empty for a word of the language's `words` table."""
+    group: str | int | None
+    """Of the match, 0 for all of it; None for a word of the language's `words` table."""
     chain: tuple[tuple[Filter, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule, its groups renamed so that many rules fit into one pattern."""
+    """One rule, its pieces put into its pattern."""
 
     name: str
     pattern: str
     say: Say
+    needs: tuple[frozenset[str], ...]
+    """Every match holds one character of each of these sets."""
+
+    def search(self, text: str, at: int) -> re.Match[str] | None:
+        """The first match from a place on; compiled when first asked, few rules ever are."""
+        return _compiled(self.pattern).search(text, at)
 
     def match(self, text: str, at: int) -> re.Match[str] | None:
-        """This rule alone at one place; compiled when first asked, few rules ever are."""
+        """The match at one place."""
         return _compiled(self.pattern).match(text, at)
 
 
@@ -58,35 +67,17 @@ def compile_rules(
     pieces: Mapping[str, str],
     where: str,
     tables: Mapping[str, Mapping[str, str]],
-) -> tuple[re.Pattern[str], dict[str, Rule]]:
-    """All rules as one alternation in their order, and each rule by the name of its outermost group."""
-    rules: dict[str, Rule] = {}
-    for index, (name, rule) in enumerate(rules_by_name.items()):
+) -> tuple[Rule, ...]:
+    """The rules in their order; raises RuleError for one that cannot be read."""
+    rules = []
+    for name, rule in rules_by_name.items():
         try:
             pattern = expand(rule["pattern"], pieces)
-            groups = {g: f"r{index}_{g}" for g in _GROUP.findall(pattern)}
-            pattern = _GROUP.sub(lambda m, groups=groups: f"(?P<{groups[m[1]]}>", pattern)  # type: ignore[misc]
-            pattern = re.sub(r"\(\?P=([a-z_]+)\)", lambda m, groups=groups: f"(?P={groups[m[1]]})", pattern)  # type: ignore[misc]
-            outer = f"r{index}"
-            pattern = f"(?P<{outer}>{pattern})"
-            say = _template(rule["say"], outer, groups, tables)
-            rules[outer] = Rule(name, pattern, say)
-        except (KeyError, RuleError) as error:
+            say = _template(rule["say"], frozenset(_GROUP.findall(pattern)), tables)
+            rules.append(Rule(name, pattern, say, needed_characters(pattern)))
+        except (KeyError, RuleError, re.error) as error:
             raise RuleError(f"{where}: rule {name}: {error}") from error
-    return _union(rules.values(), where), rules
-
-
-def _union(rules: Iterable[Rule], where: str) -> re.Pattern[str]:
-    """All rules as one alternation; raises RuleError that names the first rule that is no pattern."""
-    try:
-        return re.compile("|".join(rule.pattern for rule in rules))
-    except re.error as error:
-        for rule in rules:
-            try:
-                re.compile(rule.pattern)
-            except re.error as own:
-                raise RuleError(f"{where}: rule {rule.name}: {own}") from own
-        raise RuleError(f"{where}: the rules together: {error}") from error
+    return tuple(rules)
 
 
 def expand(pattern: str, pieces: Mapping[str, str]) -> str:
@@ -102,7 +93,7 @@ def expand(pattern: str, pieces: Mapping[str, str]) -> str:
     return pattern
 
 
-def _template(text: str, outer: str, groups: Mapping[str, str], tables: Mapping[str, Any]) -> Say:
+def _template(text: str, groups: frozenset[str], tables: Mapping[str, Any]) -> Say:
     """Compile `say`; None from it means that a filter refused, and the text stays as it is."""
     parts: list[Any] = []
     stack = [parts]
@@ -119,7 +110,7 @@ def _template(text: str, outer: str, groups: Mapping[str, str], tables: Mapping[
             inner = stack.pop()
             stack[-1].append(inner)
         else:
-            stack[-1].append(_field(match[1], outer, groups, tables))
+            stack[-1].append(_field(match[1], groups, tables))
     if at < len(text):
         stack[-1].append(text[at:])
     if len(stack) > 1:
@@ -131,10 +122,10 @@ def _template(text: str, outer: str, groups: Mapping[str, str], tables: Mapping[
     return say
 
 
-def _field(text: str, outer: str, groups: Mapping[str, str], tables: Mapping[str, Any]) -> _Field:
+def _field(text: str, groups: frozenset[str], tables: Mapping[str, Any]) -> _Field:
     group, *names = text.split("|")
     if group.startswith("@"):
-        return _Field("", ((_word, group[1:]),))
+        return _Field(None, ((_word, group[1:]),))
     if group and group not in groups:
         raise RuleError(f"the pattern has no group {group!r}")
     chain = []
@@ -143,8 +134,8 @@ def _field(text: str, outer: str, groups: Mapping[str, str], tables: Mapping[str
         if function not in FILTERS and function not in tables:
             raise RuleError(f"{function!r} is no filter and no table")
         found = FILTERS.get(function) or _table(function)
-        chain.append((found, groups.get(argument, argument)))
-    return _Field(groups[group] if group else outer, tuple(chain))
+        chain.append((found, argument))
+    return _Field(group or 0, tuple(chain))
 
 
 def _table(name: str) -> Filter:
@@ -166,8 +157,8 @@ def _render(parts: list[Any], voice: Voice, match: re.Match[str]) -> str | None:
         elif isinstance(part, list):
             words.append(_render(part, voice, match) or "")
         else:
-            value: str | None = match[part.group] if part.group else ""
-            if part.group and not value:
+            value: str | None = "" if part.group is None else match[part.group]
+            if part.group is not None and not value:
                 return None
             for function, argument in part.chain:
                 value = function(voice, value or "", argument, match)
@@ -177,41 +168,90 @@ def _render(parts: list[Any], voice: Voice, match: re.Match[str]) -> str | None:
     return "".join(words)
 
 
-def rewriter(voice: Voice, union: re.Pattern[str], rules: Mapping[str, Rule]) -> Callable[[str], str]:
+def rewriter(voice: Voice, rules: tuple[Rule, ...]) -> Callable[[str], str]:
     """The function that says one token: digits of all scripts folded, rules applied from left to right."""
     fold = {**digit_values(), **{ord(sign): text for sign, text in voice.tables["fold"].items()}}
     spaced = voice.words["blank"] == " "
-    order = list(rules.values())
-
-    def say_here(match: re.Match[str]) -> tuple[str, int] | None:
-        rule = rules[match.lastgroup or ""]
-        words = rule.say(voice, match)
-        if words is not None:
-            return words, match.end()
-        for later in order[order.index(rule) + 1 :]:  # refused: the rules after it get their turn
-            found = later.match(match.string, match.start())
-            words = later.say(voice, found) if found else None
-            if found and words is not None:
-                return words, found.end()
-        return None
+    chosen = _chooser(rules)
 
     def rewrite(text: str) -> str:
         text = text.translate(fold).lstrip(" ")
         said: list[str] = []
-        at = look = 0
-        while match := union.search(text, look):
-            here = say_here(match)
-            if here is None:
-                look = match.start() + 1
-                continue
-            words, end = here
-            for piece in (text[at : match.start()], words if spaced else words.replace(" ", "")):
+        at = 0
+        for start, end, words in _sayings(voice, chosen(text), text):
+            for piece in (text[at:start], words if spaced else words.replace(" ", "")):
                 _append(said, piece, spaced)
-            at, look = end, max(end, match.start() + 1)
+            at = end
         _append(said, text[at:], spaced)
         return "".join(said)
 
     return rewrite
+
+
+def _chooser(rules: tuple[Rule, ...]) -> Callable[[str], list[Rule]]:
+    """The function that gives the rules that may match in a text, in their order."""
+    size, most = len(rules), max((len(rule.needs) for rule in rules), default=0)
+    always = (1 << size * most) - 1  # bit i + k * size: the k-th need of rule i is met
+    bits: dict[str, int] = {}
+    for i, rule in enumerate(rules):
+        for k, need in enumerate(rule.needs):
+            always &= ~(1 << i + k * size)
+            for character in need:
+                bits[character] = bits.get(character, 0) | 1 << i + k * size
+    known: dict[int, list[Rule]] = {}
+
+    def chosen(text: str) -> list[Rule]:
+        met = always
+        for character in set(text):
+            met |= bits.get(character, 0)
+        found = known.get(met)
+        if found is None:
+            wanted = functools.reduce(int.__and__, (met >> k * size for k in range(most)), (1 << size) - 1)
+            found = [rule for i, rule in enumerate(rules) if wanted >> i & 1]
+            if len(known) < _CHOICES:
+                known[met] = found
+        return found
+
+    return chosen
+
+
+def _sayings(voice: Voice, rules: list[Rule], text: str) -> Iterator[tuple[int, int, str]]:
+    """What is said from where to where: at each place by the first rule that matches and does not refuse."""
+    look = 0
+    # The next match of each rule is kept until the place is behind it: that makes long texts linear.
+    ahead: list[re.Match[str] | None] = [_NOT_ASKED] * len(rules)
+    while look < len(text):
+        best, which = None, -1
+        for i, rule in enumerate(rules):
+            match = ahead[i]
+            if match is _NOT_ASKED or (match and match.start() < look):
+                match = ahead[i] = rule.search(text, look)
+            if match and (best is None or match.start() < best.start()):
+                best, which = match, i
+                if match.start() == look:
+                    break
+        if best is None:
+            return
+        here = _say_here(voice, rules[which:], best)
+        if here is None:
+            look = best.start() + 1
+            continue
+        words, end = here
+        yield best.start(), end, words
+        look = max(end, best.start() + 1)
+
+
+_NOT_ASKED: Any = object()
+
+
+def _say_here(voice: Voice, rules: list[Rule], match: re.Match[str]) -> tuple[str, int] | None:
+    """Words by the first rule that does not refuse where the first one matched, and where that ends."""
+    for i, rule in enumerate(rules):
+        found = rule.match(match.string, match.start()) if i else match
+        words = rule.say(voice, found) if found else None
+        if found and words is not None:
+            return words, found.end()
+    return None
 
 
 def _append(said: list[str], piece: str, spaced: bool) -> None:

@@ -1,40 +1,40 @@
-"""Where written tokens are: a trigger for rows, and a pattern that takes a token with its context."""
+"""Where written tokens are: what makes a row a hit, and a pattern that takes a token with its context."""
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from normalizers.languages import common, language
-from normalizers.masks import Gram, Probe, class_grams, make_probe, pattern_grams, word_gram
-from normalizers.patterns import GAP, WORD, any_of, decimal_digits
-from normalizers.voices import pieces_of, voice_of
+from normalizers.patterns import GAP, NO_WORD, WORD, any_of
+from normalizers.probes import END_BYTES, GAP_BYTES, Kind, Probe, Words, make_probe, spread
+from normalizers.rules import expand
+from normalizers.voices import pieces_of, voice_of, web_ends
 
 MARK = "\ufdd0"
 """Stands before a word that changes what follows it. A noncharacter: text cannot mean anything by it."""
-_Trigger = tuple[str, list[Gram] | None]
-"""A pattern of RE2, and bytes of which every match holds some; None where they are not known."""
+ROW = "\ufdd1"
+"""Stands between rows while they are one text."""
 _DASHES = "-–—~〜～"
-_INSIDE = rf".,:/{_DASHES}−'’+=×x*÷<>≤≥٫٬،^".replace("-", r"\-", 1)
+_INSIDE = rf".,:/．，：／{_DASHES}−'’+=×x*÷<>≤≥٫٬،^".replace("-", r"\-", 1)
+
+_BEHIND = "%٪％‰°"
+"""Signs that stand behind a number."""
+
+Tables = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Spans:
-    """How to find tokens; `lead` is RE2's, `token` is Python's."""
+    """How to find tokens in one language."""
 
     probe: Probe
     """A row that it does not find stays as it is but for case."""
-    lead: str
-    """Words that a token may begin with."""
     token: re.Pattern[str]
-    """A written token with all its context; begins with a character set, so that the search can skip."""
-    glue: frozenset[str]
-    """Signs that become words: a word beside them needs a blank."""
-    astral: str
-    """A digit beyond U+FFFF, folded first: such characters in a set slow Python's search eightfold."""
+    """A written token with all its context, as the one group; it begins with a set, to be found fast."""
     spaced: bool
     """Whether blanks stand between words."""
 
@@ -55,133 +55,107 @@ def spans_of(code: str) -> Spans:
     """The patterns of a language, built once."""
     tables, tongue = voice_of(code).tables, language(code).tables
     context: Mapping[str, Any] = {**common()["context"], **tongue.get("context", {})}
-    one = [key for key in tables["currency"] if len(key) == 1 and not key.isalpha()]
-    glue = (
-        {key for key in tables["symbol"] if len(key) == 1} | set(one) | {*tables["raised"], *tables["fold"]}
-    )
-    signs = _Signs(
-        digit=decimal_digits(astral=False),
-        money=re.escape("".join(one)),
-        odd=re.escape("".join([*tables["raised"], *tables["fold"]])),
-        symbol=re.escape("".join(key for key in tables["symbol"] if len(key) == 1)),
-    )
     spaced = voice_of(code).words["blank"] == " "
-    alone = _alone(tables, context)
+    money = [key for key in tables["currency"] if len(key) == 1 and not key.isalpha()]
+    symbols = [key for key in tables["symbol"] if len(key) == 1]
+    odd = [*tables["raised"], *tables["fold"]]
+    signs = _Signs(
+        digit="0-9",
+        money=re.escape("".join(money)),
+        odd=re.escape("".join(odd)),
+        symbol=re.escape("".join(symbols)),
+    )
+    digits = (chr(zero + n) for zero in common()["digits"]["zeros"] for n in range(10))
     return Spans(
-        probe=_probe(alone, glue, signs, "".join(language(code).tables["numbers"]["sets"].values())),
-        lead="|".join([*(pattern for pattern, _ in alone), *_leads(tables, context, signs)]),
-        token=re.compile(_token(code, tables, context, signs, spaced)),
-        glue=frozenset(glue),
-        astral=f"[{decimal_digits(astral=True)}]",
+        probe=make_probe(
+            [*digits, *money, *symbols, *odd],
+            _words(tables, context, tongue),
+            before_number=in_cases(_keys(tables, context["left"])),
+            before_numeral=in_cases(_keys(tables, context["roman"])),
+            names=context["names"],
+            spaced=spaced,
+        ),
+        token=re.compile(f"({_token(code, tables, context, signs, spaced)})"),
         spaced=spaced,
     )
 
 
-def _probe(alone: Iterable[_Trigger], glue: Iterable[str], signs: _Signs, script: str) -> Probe:
-    """Rows with a decimal digit, another sign or a match of a trigger."""
-    any_sign = f"[{signs.digit}{decimal_digits(astral=True)}{signs.symbol}{signs.money}{signs.odd}]"
-    digits = (chr(zero + n) for zero in common()["digits"]["zeros"] for n in range(10))
-    known = [(pattern, grams) for pattern, grams in alone if grams is not None]
-    return make_probe(
-        [*digits, *glue],
-        [gram for _, grams in known for gram in grams],
-        [any_sign, *(pattern for pattern, _ in known)],
-        [pattern for pattern, grams in alone if grams is None],
-        script,
-    )
+def in_cases(words: Iterable[str]) -> list[str]:
+    """Each word as it is, in lower case, in capitals and with a capital first: what "any case" means here.
+
+    A pattern that ignores case takes Python's search twice as long.
+    """
+    return sorted({form for word in words for form in (word, word.lower(), word.upper(), word.capitalize())})
 
 
-def _leads(
-    tables: Mapping[str, Mapping[str, str]], context: Mapping[str, Any], signs: _Signs
-) -> Iterable[str]:
-    """RE2 patterns of words that matter before a number."""
-    after = f"\\.?[- \u00a0]?(?-i:[{signs.digit}{signs.money}IVXLCDM])"
-    return _bounded(_keys(tables, context["left"]), "(?i)", after)
+def _words(tables: Tables, context: Mapping[str, Any], tongue: Mapping[str, Any]) -> list[Words]:
+    """Words that are a token or stand in one."""
+    abbreviations = [key for key in _abbreviations(tables) if key[0].isalnum()]
+    names = context["before_name"]
+    ends = [form for end in web_ends(tongue) for form in (end, end.upper())]
+    return [
+        Words(Kind.TOKEN, abbreviations, any_of(abbreviations) + END_BYTES),
+        Words(Kind.TOKEN, [f"{c}." for c in spread("A-Z")], rf"[A-Z]\.{GAP_BYTES}?[A-Z]\."),
+        Words(Kind.TOKEN, [n + c for n in names for c in ". \u00a0"], rf"{any_of(names)}\.?{GAP_BYTES}[A-Z]"),
+        Words(Kind.INSIDE, [f"@{c}" for c in spread("A-Za-z0-9")], r"@[\w-]+\.", bounded=False),
+        Words(Kind.INSIDE, ["://"], "://", bounded=False),
+        Words(Kind.INSIDE, in_cases(["www."]), r"(?i:www)\.\w"),
+        Words(Kind.INSIDE, [f".{tail}" for tail in ends], rf"\.{any_of(ends)}{END_BYTES}", bounded=False),
+    ]
 
 
-def _alone(tables: Mapping[str, Mapping[str, str]], context: Mapping[str, Any]) -> list[_Trigger]:
-    """RE2 patterns of what matters by itself: addresses, initials, abbreviations, names before numerals."""
-    shared = [common()[name] for name in ("web", "initials")]
-    alone: list[_Trigger] = [(one["trigger"], [class_grams(text) for text in one["holds"]]) for one in shared]
-    alone += [(pattern, pattern_grams(pattern)) for pattern in context["triggers"]]
-    exact, loose = _abbreviations(tables)
-    alone += [(p, _grams(exact, [()], any_case=False)) for p in _bounded(exact, "", "")]
-    alone += [(p, _grams(loose, [()], any_case=True)) for p in _bounded(loose, "(?i)", "")]
-    roman = _keys(tables, context["roman"])
-    after = [(b" ", b"IVXLCDM"), (b"\xc2", b"\xa0", b"IVXLCDM")]
-    grams = _grams(roman, after, any_case=True)
-    return alone + [(p, grams) for p in _bounded(roman, "(?i)", "[ \u00a0](?-i:[IVXLCDM])")]
-
-
-def _grams(words: list[str], after: list[tuple[bytes, ...]], *, any_case: bool) -> list[Gram] | None:
-    """Bytes that all of the words hold, or None when one of them holds none that are known."""
-    grams = [word_gram(word, any_case=any_case, after=tail) for word in words for tail in after]
-    return None if None in grams else [gram for gram in grams if gram]
-
-
-def _bounded(keys: list[str], flag: str, after: str) -> Iterable[str]:
-    """Patterns of whole words for RE2, whose word boundary knows ASCII only: others begin anywhere."""
-    for ascii_start in (True, False):
-        for ascii_end in (True, False):
-            words = [
-                key
-                for key in keys
-                if key[0].isascii() is ascii_start and (key[-1].isascii() and key[-1].isalnum()) is ascii_end
-            ]
-            if words:
-                bounds = (r"\b" if ascii_start else "", r"\b" if ascii_end and not after else "")
-                yield f"(?{flag[2:-1] or 's'}:{bounds[0]}{any_of(words)}{bounds[1]}{after})"
-
-
-def _abbreviations(tables: Mapping[str, Mapping[str, str]]) -> tuple[list[str], list[str]]:
+def _abbreviations(tables: Tables) -> list[str]:
     """Those with a capital, which are written so, and those without, in any case.
 
     A lower-case one must not depend on case: "VS." becomes "vs." in the end, and a spoken form stays.
     """
     keys = tables["abbreviation"]
-    return [key for key in keys if key.lower() != key], [key for key in keys if key.lower() == key]
+    loose = in_cases(key for key in keys if key.lower() == key)
+    return sorted({*loose, *(key for key in keys if key.lower() != key)})
 
 
-def _keys(tables: Mapping[str, Mapping[str, str]], names: Iterable[str]) -> list[str]:
+def _keys(tables: Tables, names: Iterable[str]) -> list[str]:
     return [key for name in names for key in tables[name] if key[0].isalpha()]
 
 
-def _token(
-    code: str,
-    tables: Mapping[str, Mapping[str, str]],
-    context: Mapping[str, Any],
-    signs: _Signs,
-    spaced: bool,
-) -> str:
+def _token(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs, spaced: bool) -> str:
     # Where words are not spaced, the next letter says nothing about where a unit ends.
-    end = f"(?![{WORD}])" if spaced else ""
-    right = any_of(key for name in context["right"] for key in tables[name])
-    # Every repetition is bounded: a row that is one endless list of numbers is many tokens, in linear time.
-    run = rf"\d*(?:[{_INSIDE}]\d+|{GAP}?\(\d+\){GAP}?-?\d+|[{signs.odd}]){{0,16}}"
-    word = f"(?:{GAP}?{MARK}?|{GAP}?/)(?:(?i:{right}){end}|[{signs.money}%°](?!{GAP}?\\d))"
+    end = NO_WORD if spaced else "(?:(?<![A-Za-z])|(?![A-Za-z]))"
+    # Of a set with all scripts in it Python looks at each range: not where ASCII follows. What a possessive
+    # repetition (`*+`) took it keeps: a third of the time went into remembering ways back.
+    letters = f"[0-9A-Za-z_]*+(?:(?=[^\\x00-\\x7f])[{WORD}]++)?+" if spaced else "[0-9A-Za-z]*+"
+    right = in_cases(key for name in context["right"] for key in tables[name])
+    first = re.escape("".join(sorted({word[0] for word in right})))
+    # Every repetition of groups is bounded: an endless list of numbers is many tokens, in linear time.
+    run = rf"{letters}(?:(?:[{_INSIDE}][0-9]|{GAP}?\([0-9]+\){GAP}?-?[0-9]|[{signs.odd}]){letters}){{0,16}}+"
+    sign = f"[{signs.money}{_BEHIND}](?!{GAP}?[0-9])"
+    word = f"{GAP}?+{MARK}?+/?+{GAP}?+(?=[{first}{signs.money}{_BEHIND}])(?:{any_of(right)}{end}|{sign})"
+    currency = any_of(in_cases(_keys(tables, ["currency"])))
+    money = rf"(?:[{signs.money}]|{MARK}{currency}\.?{GAP}?+)?"
     dash = rf"[\{_DASHES}+=]"
-    joint = f"(?:{GAP}{dash}{GAP}|{dash}{GAP}?|{GAP}[×x*/]{GAP}|[.,]?{GAP})"
-    more = rf"(?:{word}|{joint}[-−]?[{signs.money}]?\.?\d{run}){{0,6}}"
-    number = rf"\d{run}{more}"
-    exact, loose = _abbreviations(tables)
-    roman = rf"[IVXLCDM]{{1,9}}(?![{WORD}])"
-    pieces = pieces_of(voice_of(code), language(code).tables)
-    marked = "|".join(
-        (
-            pieces["web_address"],
-            rf"[A-Z]\.(?:{GAP}?[A-Z]\.)+",
-            context["names"].replace("ROMAN", roman),
-            rf"(?i:{any_of(_keys(tables, context['left']))})\.?(?:{GAP}|-)?"
-            rf"(?:(?:[{signs.symbol}{signs.money}]{GAP}?)?{number}|{roman})",
-            f"(?:{any_of(exact)}|(?i:{any_of(loose)}))(?![{WORD}])",
-        )
-    )
+    joint = f"(?>{GAP}{dash}{GAP}|{dash}{GAP}?|{GAP}[×x*/]{GAP}|[.,]?{GAP})"
+    more = rf"(?:{word}|{joint}[-−]?{money}\.?[0-9]{run}){{0,12}}"
+    number = rf"[0-9]{run}{more}"
     return (
-        rf"[{signs.digit}{signs.symbol}{signs.money}{signs.odd}\-−.{MARK}](?:"
-        rf"(?<={MARK})(?:(?<![{WORD}]{MARK})(?:{marked}))?"
-        rf"|(?<=\d){run}{more}"
-        rf"|(?<=[{signs.symbol}{signs.money}])(?:{GAP}?[-−]?[{signs.money}]?\.?{number})?"
-        rf"|(?<=[-−])(?<![\w.)%\]\-][-−])[{signs.money}]?{GAP}?\.?{number}"
-        rf"|(?<=\.)(?<![\w.]\.){number}"
-        rf"|(?<=[{signs.odd}]))"
+        rf"[{signs.digit}{signs.symbol}{signs.money}{signs.odd}{MARK}](?:"
+        rf"(?<=[0-9]){run}{more}"
+        rf"|(?<={MARK})(?:{_marked(code, tables, context, signs, number)})?"
+        rf"|(?<=[{signs.symbol}{signs.money}])(?:{GAP}?[-−]?[{signs.money}]?\.?{number}|{letters})"
+        rf"|(?<=[{signs.odd}])(?:{run}{more})?)"
     )
+
+
+def _marked(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs, number: str) -> str:
+    """What may follow a mark, the longest kinds first."""
+    pieces = pieces_of(voice_of(code), language(code).tables)
+    roman = rf"[IVXLCDM]{{1,9}}(?![{WORD}])"
+    kinds: Sequence[str] = (
+        expand("{web_address}", pieces),
+        rf"[A-Z]\.(?:{GAP}?{MARK}?[A-Z]\.)+",
+        f"{pieces['name']}{GAP}{roman}" if context["names"] else "(?!)",
+        rf"{any_of(context['before_name'])}\.?{GAP}[A-Z][{WORD}]*",
+        rf"{any_of(in_cases(_keys(tables, context['left'])))}\.?(?:{GAP}|-)?"
+        rf"(?:(?:[{signs.symbol}{signs.money}]{GAP}?)?{number}|{roman})",
+        f"{any_of(_abbreviations(tables))}(?![{WORD}])",
+    )
+    return "|".join(kinds)

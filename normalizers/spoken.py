@@ -1,32 +1,48 @@
 """Written text to spoken form: whole columns at memory speed, rows without numbers by their case alone.
 
-A row mask finds the rows that hold a token; one regular expression per language finds the tokens in those
-rows; a memo remembers how each token is said; the rows go back to their places, and the column is
-lower-cased at the end.
+A look at the bytes finds the rows that hold a token; those become one long text, which one regular expression
+per language splits at its tokens; a memo remembers how each token is said; the rows go back to their places,
+and the column is lower-cased at the end.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from normalizers.columns import bit_array, flags_of, per_chunk, rows_of, string_array
+from normalizers.digits import fold_digits
 from normalizers.languages import language
-from normalizers.masks import rows_with
-from normalizers.patterns import WORDY, digit_values
-from normalizers.spans import MARK, spans_of
+from normalizers.look import Found, before_numbers, look
+from normalizers.patterns import WORD, WORDY
+from normalizers.spans import MARK, ROW, spans_of
+from normalizers.utf8 import Bytes, Positions
 from normalizers.voices import voice_of
 
 MEMO_SIZE = 200_000
 """Tokens remembered per language and process, some 30 MB; text repeats 70 to 80 % of its tokens."""
-MEMO_LENGTH = 64
+MEMO_LENGTH = 128
 """Characters of the longest token worth remembering."""
 _PASSES = 4
+_TEXT = 1 << 21
+"""Bytes of rows said as one text: enough to forget the cost of a row, little enough for the cache."""
+_STOP = "\ufdd2"
+"""The full stop of "p. m.", which is that of the sentence too when one follows."""
+_PLAIN = frozenset(' \n\t\u00a0()[]{}<>"“”‘«»„,;:!?/|*~' + ROW)
+"""Characters behind which words stand as they are; in front of other ones somebody has to look."""
+_LONGEST_WORD = 40
+_LETTERS_BACK = re.compile(rf"[-–'’]?[{WORD}]+|[-−](?![{WORD}.)%\]−-])|\.[-−]?(?![{WORD}.)%\]−-])")
+_LATIN_BACK = re.compile(
+    r"[-–'’]?[0-9A-Za-z]+|[-−](?![0-9０-９A-Za-zＡ-Ｚａ-ｚ.)%\]−-])|\.[-−]?(?![0-9A-Za-z.)%\]−-])"
+)
+"""What stands before a number and belongs to it, from its end: letters ("COVID-19"), a minus, a point."""
+_SIGN = {sign: np.frombuffer(sign.encode(), np.uint8) for sign in (ROW, MARK)}
 
 
 class _Memo(dict[str, str]):
@@ -62,71 +78,110 @@ def to_spoken_text(text: str, lang: str) -> str:
 
 
 def _column(column: pa.Array, lang: str) -> pa.Array:
-    spans = spans_of(lang)
-    lowered = pc.utf8_lower(column)
-    rows = rows_with(column, spans.probe)
-    if not rows.any():
+    found = look(column, spans_of(lang).probe)
+    lowered = pc.ascii_lower(column)
+    special = found.rows | found.cased
+    if not special.any():
         return lowered
-    for _ in range(_PASSES):
-        mask = bit_array(rows)
-        hits = column.filter(mask)
-        said = _rows(hits, lang)
-        lowered = pc.replace_with_mask(lowered, mask, said)
-        # Some spoken forms uncover a new token ("a.&b.com"): say those again until nothing changes.
-        again = rows_with(said, spans.probe)
-        again &= flags_of(pc.not_equal(said, hits))
-        if not again.any():
-            break
-        rows[np.flatnonzero(rows)] = again
-        column = lowered
-    return lowered
+    rows = column.filter(bit_array(special))
+    if found.rows.any():
+        hit = bit_array(found.rows[special])
+        settled = _settled(rows.filter(hit), _kept(found, column), lang, _PASSES)
+        rows = pc.replace_with_mask(rows, hit, settled)
+    return pc.replace_with_mask(lowered, bit_array(special), pc.utf8_lower(rows))
 
 
-def _rows(hits: pa.Array, lang: str) -> pa.Array:
-    spans, say = spans_of(lang), _speaker(lang)
-    utf8, _ = rows_of(hits)
-    if utf8.max(initial=0) >= 0xF0:  # only characters beyond U+FFFF begin with such a byte
-        astral = pc.match_substring_regex(hits, spans.astral)
-        texts = [text.translate(digit_values()) for text in hits.filter(astral).to_pylist()]
-        hits = pc.replace_with_mask(hits, astral, string_array(texts, hits.type))
-    marked = pc.replace_substring_regex(hits, spans.lead, rf"{MARK}\0")
-    sub = spans.token.sub
-    return pc.utf8_lower(string_array([sub(say, text) for text in marked.to_pylist()], hits.type))
+def _kept(found: Found, column: pa.Array) -> Found:
+    """What was found in the rows to be said, as if they stood alone."""
+    offsets, rows = rows_of(column)[1], found.rows
+    row = np.searchsorted(offsets, found.marks, "right") - 1
+    lengths = np.where(rows, np.diff(offsets), 0)
+    shift = offsets[:-1] - (np.cumsum(lengths) - lengths)
+    marks = (found.marks - shift[row])[rows[row]]
+    return Found(rows[rows], found.cased[rows], marks, found.foreign)
+
+
+def _settled(hits: pa.Array, found: Found, lang: str, passes: int) -> pa.Array:
+    """Each row said until nothing in it changes: some spoken forms uncover a new token ("a.&b.com")."""
+    said = pc.utf8_lower(_said(hits, found, lang))
+    if passes == 1:
+        return said
+    found = look(said, spans_of(lang).probe)
+    again = found.rows & flags_of(pc.not_equal(said, hits))
+    if not again.any():
+        return said
+    mask = bit_array(again)
+    rest = _settled(said.filter(mask), _kept(replace(found, rows=again), said), lang, passes - 1)
+    return pc.replace_with_mask(said, mask, rest)
+
+
+def _said(hits: pa.Array, found: Found, lang: str) -> pa.Array:
+    """Rows with all their tokens said, in their own case."""
+    probe = spans_of(lang).probe
+    utf8, offsets = rows_of(hits)
+    if _reserved(utf8.tobytes()):
+        for sign in (MARK, ROW, _STOP):  # they mean nothing in a text, and something else here
+            hits = pc.replace_substring(hits, sign, "")
+        return _said(hits, look(hits, probe), lang)
+    marks = found.marks
+    if found.foreign:
+        utf8, offsets, marks = fold_digits(utf8, offsets, marks)
+    marks = np.sort(np.concatenate((marks, before_numbers(utf8, offsets, probe))))
+    marks = marks[np.diff(marks, prepend=-1) > 0]
+    said = [row for text in _texts(utf8, offsets, marks) for row in _say(text, lang).split(ROW)]
+    return string_array(said, hits.type)
+
+
+def _reserved(utf8: bytes) -> bool:
+    """Whether the text holds one of the signs that are put between its words here."""
+    return b"\xef\xb7" in utf8 and any(sign.encode() in utf8 for sign in (MARK, ROW, _STOP))
+
+
+def _texts(utf8: Bytes, offsets: Positions, marks: Positions) -> Iterator[str]:
+    """Some rows at a time as one text, with a mark at each of the places `marks`."""
+    first = 0
+    while first < len(offsets) - 1:
+        last = max(first + 1, int(np.searchsorted(offsets, offsets[first] + _TEXT, "right")) - 1)
+        low, high = offsets[first], offsets[last]
+        here = marks[np.searchsorted(marks, low) : np.searchsorted(marks, high)]
+        at = np.concatenate((offsets[first + 1 : last], here)) - low
+        signs = [np.tile(_SIGN[sign], n) for sign, n in ((ROW, last - first - 1), (MARK, len(here)))]
+        yield np.insert(utf8[low:high], np.repeat(at, 3), np.concatenate(signs)).tobytes().decode()
+        first = last
+
+
+def _say(text: str, lang: str) -> str:
+    """A text with every token in it said."""
+    spans, memo = spans_of(lang), _memo(lang)
+    parts = spans.token.split(text)
+    said = list(map(memo.__getitem__, parts[1::2]))
+    letters_back = _LETTERS_BACK if spans.spaced else _LATIN_BACK
+    for i, (before, words) in enumerate(zip(parts[:-1:2], said, strict=True)):
+        if before[-1:] in _PLAIN and words[-1:] != _STOP:
+            continue
+        whole = words
+        if word := letters_back.match(before[:-_LONGEST_WORD:-1]):  # "COVID-19" is said as one
+            parts[2 * i] = before[: -word.end()]
+            whole = memo[before[-word.end() :] + parts[2 * i + 1]]
+        elif not before and i and spans.spaced and _run_together(said[i - 1], words):
+            whole = " " + words
+        if whole[-1:] == _STOP:
+            whole = whole[:-1] + ("" if parts[2 * i + 2][:1] == "." else ".")
+        said[i] = whole
+    parts[1::2] = said
+    return "".join(parts)
+
+
+def _run_together(before: str, words: str) -> bool:
+    return bool(before and words and WORDY.match(before[-1]) and WORDY.match(words[0]))
 
 
 @functools.cache
-def _speaker(lang: str) -> Callable[[re.Match[str]], str]:
-    """The function that replaces one token in its row, with blanks where words would run together."""
-    spans, voice = spans_of(lang), voice_of(lang)
-    memo = _Memo(lambda token: voice.rewrite(token.replace(MARK, "")))
-    wordy = WORDY.match
-    glue = spans.glue
+def _memo(lang: str) -> _Memo:
+    voice = voice_of(lang)
 
-    def say(match: re.Match[str]) -> str:
-        words = memo[match[0]]
-        row, (start, end) = match.string, match.span()
-        if not words:
-            return words
-        if (
-            start
-            and row[start - 1] > " "
-            and (row[start - 1] in glue or wordy(row[start - 1]))
-            and wordy(words[0])
-        ):
-            words = " " + words
-        if words[-1] == "." and row[end : end + 1] == ".":
-            words = words[:-1]  # "5 p.m." at the end of a sentence has one full stop
-        if (
-            end < len(row)
-            and row[end] > "/"
-            and not row[end].isdecimal()
-            and wordy(row[end])
-            and wordy(words[-1])
-        ):
-            words += " "
-        return words
+    def say(token: str) -> str:
+        words = voice.rewrite(token.replace(MARK, ""))
+        return words[:-1] + _STOP if words.endswith(".") and not token.endswith(".") else words
 
-    def say_unspaced(match: re.Match[str]) -> str:
-        return memo[match[0]]
-
-    return say if spans.spaced else say_unspaced
+    return _Memo(say)

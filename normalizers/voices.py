@@ -9,7 +9,7 @@ from typing import Any
 
 from normalizers.filters import Voice
 from normalizers.languages import common, language
-from normalizers.patterns import GAP, WORD, any_of
+from normalizers.patterns import GAP, NO_WORD, WORD, any_of
 from normalizers.rules import compile_rules, rewriter
 from normalizers.speller import Speller
 
@@ -38,7 +38,6 @@ def voice_of(code: str) -> Voice:
         fraction=numbers.get("fraction", "digits"),
         plural={name: _ranges(text) for name, text in numbers.get("plural", {}).items()},
         fraction_plural=numbers.get("fraction_plural", "other"),
-        foreign_decimal=numbers.get("foreign_decimal", ""),
         tables=tables,
         loose={
             name: {written.lower(): said for written, said in reversed(entries.items())}
@@ -48,8 +47,9 @@ def voice_of(code: str) -> Voice:
     )
     own = tongue.get("rules", {})
     rules = {**own, **{name: rule for name, rule in shared["rules"].items() if name not in own}}
-    union, by_group = compile_rules(rules, pieces_of(voice, tongue), f"data/{code}.toml", tables)
-    voice.rewrite = rewriter(voice, union, by_group)
+    voice.rewrite = rewriter(
+        voice, compile_rules(rules, pieces_of(voice, tongue), f"data/{code}.toml", tables)
+    )
     return voice
 
 
@@ -78,6 +78,12 @@ def _nouns(tongue: Mapping[str, Any], kind: str) -> dict[str, dict[str, Any]]:
     nouns = {key: dict(forms) for key, forms in tongue.get("cldr", {}).get(kind, {}).items()}
     for key, forms in tongue.get(kind, {}).items():
         nouns[key] = {**nouns.get(key, {}), **forms} if "other" not in forms else dict(forms)
+    # The form of numbers before nouns in a language without gender, as "a" is to "one": cardinal-<noun_form>.
+    if usual := tongue["numbers"].get("noun_form"):
+        for forms in nouns.values():
+            forms.setdefault("gender", usual)
+            if "minor" in forms:
+                forms["minor"] = {"gender": usual, **forms["minor"]}
     return nouns
 
 
@@ -94,6 +100,11 @@ def _ranges(text: str) -> tuple[int, tuple[range, ...]]:
     return modulus, tuple(ranges)
 
 
+def web_ends(tongue: Mapping[str, Any]) -> list[str]:
+    """Last parts of a host name that make a word an address."""
+    return [*common()["web"]["ends"], *tongue.get("web_ends", [])]
+
+
 def pieces_of(voice: Voice, tongue: Mapping[str, Any]) -> dict[str, str]:
     """Every `{name}` that a pattern may hold."""
     group, point = re.escape(voice.group), re.escape(voice.decimal)
@@ -103,19 +114,24 @@ def pieces_of(voice: Voice, tongue: Mapping[str, Any]) -> dict[str, str]:
         if group
         else "[0-9]+"
     )
-    pieces = {name: f"(?i:{any_of(words)})" for name, words in voice.tables.items()}
+    # In lower case, or "A" would hide "a.m." that begins with another letter and yet with the same.
+    pieces = {
+        name: f"(?i:{any_of({word.lower() for word in words})})" for name, words in voice.tables.items()
+    }
     return {
         **pieces,
         "int": f"(?:{whole})",
         "number": f"(?:(?:{whole})(?:[{point}][0-9]+)?|[{point}][0-9]+)",
         "gap": GAP,
-        "end": f"(?![{WORD}])",
+        "end": NO_WORD,
         "letter_after": f"(?=[{WORD}])",
         "start": f"(?<![{WORD}])",
         "currency_sign": "[" + re.escape("".join(k for k in voice.tables["currency"] if len(k) == 1)) + "]",
         "sign": "(?<![0-9A-Za-z%)])[-−]",
         "dash": f"(?:{GAP}[-–—~〜～]{GAP}|[-–—~〜～]{GAP}?)",
         "roman": "[IVXLCDM]{1,9}",
+        "name": "[A-Z][a-z]+",
+        "web_end": "|".join(form for end in web_ends(tongue) for form in (end, end.upper())),
         **common()["pieces"],
         **tongue.get("pieces", {}),
     }

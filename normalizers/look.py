@@ -1,0 +1,238 @@
+"""Which rows of a column can hold a token, and where words stand that begin one.
+
+One pass over the buffer finds rare bytes: digits, capitals, dots. The pairs that they make with their
+neighbours are looked up in tables; of those that may begin a word some hundred in a megabyte are left when
+hashes are compared, and are asked with the pattern itself. Nothing is missed, and no row is looked at twice.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from normalizers.columns import given, rows_of
+from normalizers.patterns import WORDY
+from normalizers.probes import (
+    CASED,
+    END_BYTES,
+    FIRST,
+    LETTER,
+    NUMERAL,
+    NUMERALS,
+    SIGN,
+    TAIL,
+    WIDE_SIGN,
+    WIDTH,
+    Actions,
+    Kind,
+    Probe,
+    Tails,
+    hashed,
+    tail_codes,
+)
+from normalizers.utf8 import Bytes, Flags, Positions
+
+_IS_NUMERAL = np.isin(np.arange(256), list(NUMERALS))
+_SEVERAL = re.compile(f"[IVX]{{2,6}}{END_BYTES}".encode())
+_NAME = re.compile(b"[A-Z][a-z]+")
+_LONGEST_RUN = 256
+"""Bytes that an address may go back from its "@" or ".com"."""
+_LONGEST_WORD = 48
+_BREAKS = b" \t\n\r\x0b\x0c"
+_RUN = bytes(set(range(33, 256)) - set(b'"<>()[]{}'))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one look at a column finds; positions count bytes from the first row."""
+
+    rows: Flags
+    """Rows to be said."""
+    cased: Flags
+    """Rows with characters beyond ASCII that may have another lower case."""
+    marks: Positions
+    """Where words begin that begin a token, ascending, in any row."""
+    foreign: bool
+    """Whether there may be digits beyond ASCII."""
+
+
+def look(column: pa.Array, probe: Probe) -> Found:
+    """The rows to be said, and where words in them begin a token; a null row is never found."""
+    utf8, offsets = rows_of(column)
+    rows, cased = np.zeros(len(column), np.bool_), np.zeros(len(column), np.bool_)
+    marks, foreign = np.zeros(0, np.int64), False
+    if len(utf8):
+        at = np.flatnonzero(np.frombuffer(utf8.tobytes().translate(probe.rare), np.bool_))
+        # What is taken for the byte before the first or behind the last: no sign and no word goes around.
+        behind, before = probe.behind[_pairs(utf8, at - 1)], probe.before[_pairs(utf8, at)]
+        signs = at[behind & SIGN > 0]
+        wide = _wide_signs(utf8, at[behind & WIDE_SIGN > 0], probe)
+        first = np.zeros(len(utf8) + 1, np.bool_)
+        first[offsets] = True
+        words = _words(utf8, offsets, _beginnings(utf8, first, at, behind | before, probe), probe)
+        numerals = _numerals(utf8, offsets, first, at[behind & NUMERAL > 0], probe)
+        marks = np.sort(np.concatenate((words, numerals)))
+        rows[_row_of(offsets, np.concatenate((signs, wide, marks)))] = True
+        cased[_row_of(offsets, at[behind & CASED > 0])] = True
+        foreign = _may_be_foreign(utf8, signs, wide)
+    rows &= given(column)
+    return Found(rows, cased, marks, foreign)
+
+
+def _row_of(offsets: Positions, at: Positions) -> Positions:
+    return np.searchsorted(offsets, at, "right") - 1
+
+
+def _pairs(utf8: Bytes, at: Positions) -> Positions:
+    return utf8[at].astype(np.int64) | utf8.take(at + 1, mode="clip").astype(np.int64) << 8
+
+
+def _wide_signs(utf8: Bytes, at: Positions, probe: Probe) -> Positions:
+    """Of the last bytes of pairs that may end a sign of three bytes those that do; of four bytes all."""
+    at = at[at > 1]
+    lead = utf8[at - 2].astype(np.int64)
+    code = (lead & 0x0F) << 12 | (utf8[at - 1].astype(np.int64) & 0x3F) << 6 | utf8[at] & 0x3F
+    is_sign: Flags = (lead >= 0xF0) | (lead >= 0xE0) & probe.wide[code & 0xFFFF]
+    return at[is_sign]
+
+
+def _may_be_foreign(utf8: Bytes, signs: Positions, wide: Positions) -> bool:
+    """Whether some sign may be a digit beyond ASCII: no digit begins with the bytes C2, C3 and E2."""
+    two = signs[utf8[signs] >= 0x80]
+    return bool((utf8[wide - 2] != 0xE2).any() or (utf8[two - 1] > 0xC3).any())
+
+
+def _beginnings(utf8: Bytes, first: Flags, at: Positions, action: Actions, probe: Probe) -> Positions:
+    """Where the first bytes of some word stand, by hash; ascending. `first`: where rows begin."""
+    found = []
+    for place in range(WIDTH):
+        here = at[action & (FIRST << place) > 0] - place
+        found.append(here[here >= 0])
+    begin = _unique(np.concatenate(found))
+    if probe.spaced:
+        # Most places are inside of words: "act" in "fact". Only letters of ASCII are told apart here.
+        begin = begin[~(LETTER[utf8[begin]] & LETTER[utf8[begin - 1]]) | first[begin]]
+    code = np.zeros(len(begin), np.uint64)
+    hit = np.zeros(len(begin), np.bool_)
+    done = 0
+    for size, hashes in probe.grams:
+        for place in range(done, size):
+            # What stands beyond the end may be anything: the pattern sees the row's own bytes only.
+            code |= utf8.take(begin + place, mode="clip").astype(np.uint64) << np.uint64(8 * place)
+        done = size
+        hit |= hashes[hashed(code)]
+    return begin[hit]
+
+
+def _unique(at: Positions) -> Positions:
+    at = np.sort(at)
+    return at[np.diff(at, prepend=-1) > 0]
+
+
+def _words(utf8: Bytes, offsets: Positions, begin: Positions, probe: Probe) -> Positions:
+    """Of the places where a word may begin those where a token does; ascending."""
+    memory = utf8.data
+    marks: set[int] = set()
+    runs: list[tuple[int, int]] = []
+    for place, low, high in _with_rows(offsets, begin):
+        found = probe.pattern.match(memory, place, high)
+        if not found:
+            continue
+        kind, bounded = probe.kinds[(found.lastindex or 1) - 1]
+        if bounded and _is_wordy(memory[max(low, place - 4) : place]):
+            continue
+        start = place
+        if kind is Kind.INSIDE:
+            start = _start_of_run(memory, place, low)
+            text = bytes(memory[place : min(high, place + _LONGEST_RUN)])
+            runs.append((start, place + len(text) - len(text.lstrip(_RUN))))
+        marks.add(start)
+    return _outside(np.array(sorted(marks), np.int64), runs)
+
+
+def _with_rows(offsets: Positions, at: Positions) -> zip[tuple[int, int, int]]:
+    """Each place with the begin and the end of its row."""
+    row = _row_of(offsets, at)
+    return zip(at.tolist(), offsets[row].tolist(), offsets[row + 1].tolist(), strict=True)
+
+
+def _outside(marks: Positions, runs: list[tuple[int, int]]) -> Positions:
+    """The marks that do not stand inside of an address, behind its begin."""
+    if not runs:
+        return marks
+    start, end = np.array(sorted(runs), np.int64).T
+    at = np.searchsorted(start, marks, "left") - 1
+    return marks[(at < 0) | (marks >= np.maximum.accumulate(end)[at])]
+
+
+def _numerals(utf8: Bytes, offsets: Positions, first: Flags, at: Positions, probe: Probe) -> Positions:
+    """Of the places behind a blank where a numeral may begin: where the words before them do; ascending."""
+    following = np.where(first[at + 1], 0x20, utf8.take(at + 1, mode="clip"))
+    several = _IS_NUMERAL[following]
+    words = _before(utf8, offsets, at[several | ~LETTER[following]], probe.before_numeral, probe)
+    names = _names(utf8, offsets, at[several]) if probe.names else np.zeros(0, np.int64)
+    return _unique(np.concatenate((words, names)))
+
+
+def _names(utf8: Bytes, offsets: Positions, at: Positions) -> Positions:
+    """Where capitalised words begin before numerals of two letters and more."""
+    memory = utf8.data
+    marks = []
+    for place, low, high in _with_rows(offsets, at):
+        if _SEVERAL.match(memory, place, high):
+            start = _start_of_run(memory, place, low, skipped=True)
+            if _NAME.match(memory, start, place):
+                marks.append(start)
+    return np.array(marks, np.int64)
+
+
+def before_numbers(utf8: Bytes, offsets: Positions, probe: Probe) -> Positions:
+    """Where words begin that belong to the number behind them (digits of ASCII); ascending."""
+    digit = (utf8 - np.uint8(48)) < 10
+    starts = np.flatnonzero(digit[1:] & ~digit[:-1]) + 1
+    return _before(utf8, offsets, starts, probe.before_number, probe)
+
+
+def _before(utf8: Bytes, offsets: Positions, at: Positions, words: Tails, probe: Probe) -> Positions:
+    """Where words of `words` begin that end before the places `at`; ascending."""
+    before = utf8[at - 1]
+    end = at - ((before == 0x20) | (before == 0x2D))
+    end -= 2 * ((utf8[end - 1] == 0xA0) & (utf8[end - 2] == 0xC2))
+    end -= utf8[end - 1] == 0x2E
+    likely = words.last[_pairs(utf8, end - 2)]
+    at, end = at[likely], end[likely]
+    places = end[:, None] + np.arange(-TAIL, 0)
+    low = offsets[_row_of(offsets, at)][:, None]
+    tails = np.where(places >= low, utf8.take(places, mode="clip"), 0x20).astype(np.uint8)
+    memory = utf8.data
+    marks = set()
+    for place, low_, high in _with_rows(offsets, at[words.hashes[hashed(tail_codes(tails))]]):
+        first = max(low_, place - _LONGEST_WORD)
+        found = words.pattern.search(memory[first:place])
+        if not found or not words.following.match(memory, place, high):
+            continue
+        start = first + found.start()
+        if not (probe.spaced and _is_wordy(memory[max(first, start - 4) : start])):
+            marks.add(start)
+    return np.array(sorted(marks), np.int64)
+
+
+def _is_wordy(before: memoryview) -> bool:
+    """Whether a word goes on behind these bytes, the end of a text."""
+    character = bytes(before).decode(errors="ignore")[-1:]
+    return WORDY.match(character) is not None
+
+
+def _start_of_run(memory: memoryview, place: int, low: int, *, skipped: bool = False) -> int:
+    """Where the run of visible characters around `place` begins, or the one before it; not before `low`."""
+    low = max(low, place - _LONGEST_RUN)
+    text = bytes(memory[low:place])
+    if skipped:
+        text = text.rstrip(_BREAKS)
+    start = low + len(text.rstrip(_RUN))
+    while start < place and 0x80 <= memory[start] < 0xC0:  # the limit fell into a character
+        start += 1
+    return start

@@ -1,0 +1,139 @@
+"""The look at bytes misses no row that holds a sign or a word, and finds where words begin."""
+
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from normalizers import languages
+from normalizers.columns import rows_of
+from normalizers.look import before_numbers, look
+from normalizers.probes import Kind, Words, make_probe, spread
+from normalizers.spans import spans_of
+
+PIECES = [
+    "Mr.",
+    "St. J",
+    "Henry ",
+    "III",
+    "etc.",
+    "e.g.",
+    "a.b@c.de",
+    ".com",
+    "www.",
+    "://",
+    "J. R. ",
+    "Part\u00a0V",
+]
+PIECES += ["५", "٣", "𝟗", "９", "½", "₹", "‰", "°", "5", "&", "x", " ", ".", "é", "ह", "字", "…", "K", "İ"]
+TEXTS = st.lists(st.sampled_from(PIECES) | st.characters(codec="utf-8"), max_size=6).map("".join)
+
+
+@pytest.mark.parametrize("lang", languages())
+@given(texts=st.lists(st.none() | TEXTS, max_size=8), skipped=st.integers(0, 3))
+@settings(max_examples=60, deadline=None)
+def test_a_row_is_found_whatever_stands_beside_it(lang, texts, skipped):
+    probe = spans_of(lang).probe
+    alone = [text is not None and look(pa.array([text]), probe).rows.tolist() == [True] for text in texts]
+    column = pa.array(texts, pa.large_string()).slice(skipped)
+    assert look(column, probe).rows.tolist() == alone[skipped:]
+
+
+@pytest.mark.parametrize("lang", languages())
+@given(text=TEXTS)
+@settings(max_examples=60, deadline=None)
+def test_a_row_with_a_digit_is_found_and_every_mark_lies_between_characters(lang, text):
+    found = look(pa.array([text]), spans_of(lang).probe)
+    assert found.rows[0] or not any(c.isdecimal() for c in text)
+    edges = set(np.cumsum([0] + [len(c.encode()) for c in text]).tolist())
+    assert set(found.marks.tolist()) <= edges
+
+
+def test_characters_with_another_lower_case_make_their_row_cased():
+    cased = [
+        chr(i)
+        for i in range(128, sys.maxunicode + 1)
+        if not 0xD800 <= i < 0xE000 and chr(i).lower() != chr(i)
+    ]
+    assert len(cased) > 1300
+    found = look(pa.array(cased), make_probe("5"))
+    assert found.cased.all()
+    assert not look(
+        pa.array(["plain ASCII", "müßte", "कमल", "水", "“quoted” – so…"]), make_probe("5")
+    ).cased.any()
+
+
+def test_a_sign_at_either_end_of_a_row_belongs_to_that_row_and_no_other():
+    probe = make_probe("5½₹")
+    texts = ["5", "", "a", "½", "b", "", "a₹", "c", None, "5a", "", "₨½"]
+    expected = [True, False, False, True, False, False, True, False, False, True, False, True]
+    assert look(pa.array(texts), probe).rows.tolist() == expected
+    assert look(pa.array([], pa.string()), probe).rows.tolist() == []
+
+
+def test_bytes_of_two_rows_make_no_word_together():
+    probe = make_probe("", [Words(Kind.TOKEN, ["Mr."], r"Mr\.")])
+    found = look(pa.array(["M", "r.", "Mr", ".", "x Mr.", "xMr.", "éMr.", "“Mr."]), probe)
+    assert found.rows.tolist() == [False, False, False, False, True, False, False, True]
+    assert found.marks.tolist() == [
+        8,
+        23,
+    ]  # 1 + 2 + 2 + 1 bytes before, "x "; 5 + 4 + 5 more, and the quotation mark
+
+
+def test_an_address_begins_where_its_run_of_visible_characters_does():
+    inside = Words(Kind.INSIDE, [".com"], r"\.com(?![a-z])", bounded=False)
+    word = Words(Kind.TOKEN, ["St."], r"St\.")
+    found = look(pa.array(["see (a.St.b.com) or b.come"]), make_probe("", [inside, word]))
+    assert found.marks.tolist() == [5]  # and no mark for the St. inside of it
+
+
+@pytest.mark.parametrize(
+    ("text", "mark"),
+    [
+        ("Part IV", 0),
+        ("a Part IV.", 2),
+        ("Part I", 0),
+        ("Part In", None),
+        ("sPart IV", None),
+        ("Part\u00a0X", 0),
+    ],
+)
+def test_a_numeral_is_found_by_the_word_before_it(text, mark):
+    found = look(pa.array([text]), make_probe("", before_numeral=["Part"]))
+    assert found.marks.tolist() == ([] if mark is None else [mark])
+    assert found.rows.tolist() == [mark is not None]
+
+
+@pytest.mark.parametrize(
+    ("text", "mark"), [("Rocky III", 0), ("see Rocky II, or", 4), ("see rocky II", None), ("Rocky I", None)]
+)
+def test_a_name_before_a_numeral_of_several_letters_is_found(text, mark):
+    found = look(pa.array([text]), make_probe("", names=True))
+    assert found.marks.tolist() == ([] if mark is None else [mark])
+
+
+@pytest.mark.parametrize(
+    ("text", "marks"),
+    [
+        ("March 5", [0]),
+        ("on March\u00a05", [3]),
+        ("no. 5, No 6", [0, 7]),
+        ("p.5", [0]),
+        ("camp. 5", []),
+        ("मार्च 5", [0]),
+        ("US$5", [0]),
+        ("5 March", []),
+        ("", []),
+    ],
+)
+def test_words_before_a_number_are_found_from_its_first_digit(text, marks):
+    probe = make_probe("5", before_number=["March", "no", "No", "p.", "मार्च", "US$"])
+    assert before_numbers(*rows_of(pa.array([text])), probe).tolist() == marks
+
+
+def test_a_set_is_spread_over_its_ranges():
+    assert "".join(spread("A-CX0-2")) == "ABCX012"
