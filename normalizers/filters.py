@@ -11,6 +11,8 @@ from normalizers.speller import Speller
 
 Match = re.Match[str]
 _GROUPED = re.compile(r"[1-9][0-9]{0,2}(?:[^0-9][0-9]{3})+")
+_TWOS = re.compile(r"0|[0-9]{3}$|[0-9]{1,2}")
+"""Decimals as they are read two by two: a zero alone, three where three are left."""
 _ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 
 
@@ -30,8 +32,8 @@ class Voice:
     """What filters need: point, minus, blank (between words). Not said are `vowels` (a word without any of
     these letters is spelled) and `gender` (of nouns that name none)."""
     fraction: str
-    """How decimals are read: `digits`, `number` as a number after leading zeros, or `pairs`, which reads
-    four decimals as two numbers besides."""
+    """How decimals are read: `digits`, `number` as a number after leading zeros, `pairs`, which reads
+    four decimals as two numbers besides, or `twos`, two by two, the last ones in the gender of the number."""
     plural: Mapping[str, tuple[int, tuple[range, ...]]]
     """Plural category: modulus (0 for none) and ranges of whole numbers."""
     fraction_plural: str
@@ -83,11 +85,16 @@ class Voice:
 
     def parts(self, text: str) -> tuple[str, str]:
         """Whole digits and decimals of a written number, separators removed."""
-        at = max(text.rfind(c) for c in self.decimal) if self.decimal else -1
-        if at > 0 and text[at] in self.group and _GROUPED.fullmatch(text):
-            at = -1  # a sign that does both: 1.500 is a whole number, 1.50 is none
+        at = self.decimal_at(text)
         whole, decimals = (text, "") if at < 0 else (text[:at], text[at + 1 :])
         return "".join(c for c in whole if c.isdecimal()), "".join(c for c in decimals if c.isdecimal())
+
+    def decimal_at(self, text: str) -> int:
+        """Where the decimal sign of a written number stands, -1 where it has none."""
+        at = max((text.rfind(c) for c in self.decimal), default=-1)
+        if at > 0 and text[at] in self.group and _GROUPED.fullmatch(text):
+            return -1  # a sign that does both: 1.500 is a whole number, 1.50 is none
+        return -1 if at > 0 and text.count(text[at]) > 1 else at
 
     def number(self, text: str, form: str = "") -> str:
         """A whole or decimal number in words."""
@@ -98,9 +105,11 @@ class Voice:
         if "decimal_of" in self.words and len(decimals) <= 4 and decimals.strip("0"):
             return self.tenths(said if whole.strip("0") else "", decimals)
         blank = self.words["blank"]
-        if not whole:  # .5 is "point five"
-            return f"{self.words['point']}{blank}{self.decimals(decimals)}"
-        return f"{said}{blank}{self.words['point']}{blank}{self.decimals(decimals)}"
+        point = self.words["point"]
+        if text[self.decimal_at(text)] in self.group:
+            point = self.words.get("group_point", point)  # 2.75 where 2,75 is usual
+        said = f"{said}{blank}{point}" if whole else point  # .5 is "point five"
+        return f"{said}{blank}{self.decimals(decimals, form)}"
 
     def tenths(self, whole: str, decimals: str) -> str:
         """Decimals as so many out of ten, a hundred and so on: .25 is "twenty-five out of a hundred"."""
@@ -108,8 +117,11 @@ class Voice:
         part = part.replace("{1}", self.speller.spell(10 ** len(decimals)))
         return self.words["decimal_join"].replace("{0}", whole).replace("{1}", part) if whole else part
 
-    def decimals(self, text: str) -> str:
+    def decimals(self, text: str, form: str = "") -> str:
         """What follows the decimal point."""
+        if self.fraction == "twos":
+            *first, last = _TWOS.findall(text)
+            return " ".join([*map(self.whole, first), self.whole(last, self.set_for("cardinal", form))])
         rest = text.lstrip("0")
         if self.fraction == "pairs" and len(rest) == len(text) == 4:
             return f"{self.decimals(text[:2])} {self.decimals(text[2:])}"
@@ -345,6 +357,11 @@ def _number_like(voice: Voice, value: str, group: str, match: Match) -> str | No
     return None if noun is None else voice.number(value, noun.get("gender", ""))
 
 
+def _agree(voice: Voice, value: str, group: str, match: Match) -> str | None:
+    """The number in the gender that the table `noun` gives for the word of a group."""
+    return voice.number(value, voice.table("noun", match[group]) or "")
+
+
 Filter = Callable[[Voice, str, str, Match], str | None]
 FILTERS: dict[str, Filter] = {
     "cardinal": _cardinal,
@@ -373,5 +390,6 @@ FILTERS: dict[str, Filter] = {
     "ends": _ends,
     "end": _end,
     "number_like": _number_like,
+    "agree": _agree,
 }
 """By name: (voice, text, argument, match) -> words, or None to refuse the whole rule."""

@@ -22,7 +22,7 @@ def voice_of(code: str) -> Voice:
     numbers = tongue["numbers"]
     tables = {name: dict(words) for name, words in shared["tables"].items()}
     for name, words in tongue.get("tables", {}).items():
-        tables[name] = {**tables.get(name, {}), **words}
+        tables[name] = {**tables.get(name, {}), **_by_word(words)}
     _add_calendar(tables, tongue["cldr"])
     nouns = {kind: _nouns(tongue, kind) for kind in ("unit", "currency")}
     for kind, known in nouns.items():  # a sign whose noun the language lacks would only stand in the way
@@ -51,6 +51,15 @@ def voice_of(code: str) -> Voice:
         voice, compile_rules(rules, pieces_of(voice, tongue), f"data/{code}.toml", tables)
     )
     return voice
+
+
+def _by_word(words: Mapping[str, str | list[str]]) -> dict[str, str]:
+    """A table's words and what they become; `f = ["hora", "horas"]` says `f` of each word in the list."""
+    return {
+        word: said
+        for said, listed in words.items()
+        for word, said in ([(said, listed)] if isinstance(listed, str) else [(word, said) for word in listed])
+    }
 
 
 def _add_calendar(tables: dict[str, dict[str, str]], cldr: Mapping[str, list[str]]) -> None:
