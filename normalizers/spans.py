@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import itertools
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +22,9 @@ _DASHES = "-–—~〜～"
 _INSIDE = rf".,:/．，：／{_DASHES}−'’+=×x*÷<>≤≥٫٬،^".replace("-", r"\-", 1)
 
 _ROMAN = rf"[IVXLCDM]{{1,9}}(?![{WORD}])"
+_WAYS = 512
+_LOWER_ASCII = "\u212a\u0130"
+"""Characters beyond ASCII whose lower case is in ASCII (Kelvin, dotted I): their rows are looked at twice."""
 _BEHIND = "%٪％‰°"
 """Signs that stand behind a number."""
 
@@ -67,7 +72,7 @@ def spans_of(code: str) -> Spans:
     digits = (chr(zero + n) for zero in common()["digits"]["zeros"] for n in range(10))
     return Spans(
         probe=make_probe(
-            [*digits, *money, *symbols, *odd],
+            [*digits, *money, *symbols, *odd, *_LOWER_ASCII],
             _words(tables, context, tongue),
             before_number=in_cases(_keys(tables, context["left"])),
             before_numeral=in_cases(_keys(tables, context["roman"])),
@@ -88,31 +93,44 @@ def in_cases(words: Iterable[str]) -> list[str]:
     return sorted({form for word in words for form in (word, word.lower(), word.upper(), word.capitalize())})
 
 
+def in_any_case(words: Iterable[str]) -> list[str]:
+    """What a word may begin with in any case: all ways to write its first eight letters."""
+    forms: set[str] = set()
+    for word in words:
+        letters = [sorted({c, c.lower(), c.upper()}) for c in word[:8]]
+        several = math.prod(map(len, letters)) <= _WAYS
+        forms.update(map("".join, itertools.product(*letters)) if several else in_cases([word[:8]]))
+    return sorted(forms)
+
+
 def _words(tables: Tables, context: Mapping[str, Any], tongue: Mapping[str, Any]) -> list[Words]:
-    """Words that are a token or stand in one."""
-    abbreviations = [key for key in _abbreviations(tables) if key[0].isalnum()]
+    """Words that are a token or stand in one.
+
+    What a pass over lower case would take any case must have: else a spoken form would change once more.
+    """
+    exact, loose = _abbreviations(tables)
     names = context["before_name"]
-    ends = [form for end in web_ends(tongue) for form in (end, end.upper())]
+    ends = [f".{end}" for end in web_ends(tongue)]
     return [
-        Words(Kind.TOKEN, abbreviations, any_of(abbreviations) + END_BYTES),
+        Words(Kind.TOKEN, exact, any_of(exact) + END_BYTES),
+        Words(Kind.TOKEN, in_any_case(loose), f"(?i:{any_of(loose)}){END_BYTES}"),
         Words(Kind.TOKEN, [f"{c}." for c in spread("A-Z")], rf"[A-Z]\.{GAP_BYTES}?[A-Z]\."),
         Words(Kind.TOKEN, [n + c for n in names for c in ". \u00a0"], rf"{any_of(names)}\.?{GAP_BYTES}[A-Z]"),
-        *(Words(Kind.TOKEN, span["begins"], any_of(span["begins"])) for span in context["spans"]),
+        *(
+            Words(Kind.TOKEN, span["begins"], any_of(span["begins"]), bounded=span["begins"][0][0].isalnum())
+            for span in context["spans"]
+        ),
         Words(Kind.INSIDE, [f"@{c}" for c in spread("A-Za-z0-9")], r"@[\w-]+\.", bounded=False),
         Words(Kind.INSIDE, ["://"], "://", bounded=False),
-        Words(Kind.INSIDE, in_cases(["www."]), r"(?i:www)\.\w"),
-        Words(Kind.INSIDE, [f".{tail}" for tail in ends], rf"\.{any_of(ends)}{END_BYTES}", bounded=False),
+        Words(Kind.INSIDE, in_any_case(["www."]), r"(?i:www)\.\w"),
+        Words(Kind.INSIDE, in_any_case(ends), rf"(?i:{any_of(ends)}){END_BYTES}", bounded=False),
     ]
 
 
-def _abbreviations(tables: Tables) -> list[str]:
-    """Those with a capital, which are written so, and those without, in any case.
-
-    A lower-case one must not depend on case: "VS." becomes "vs." in the end, and a spoken form stays.
-    """
-    keys = tables["abbreviation"]
-    loose = in_cases(key for key in keys if key.lower() == key)
-    return sorted({*loose, *(key for key in keys if key.lower() != key)})
+def _abbreviations(tables: Tables) -> tuple[list[str], list[str]]:
+    """Those with a capital, which are written so, and those without, in any case."""
+    keys = [key for key in tables["abbreviation"] if key[0].isalnum()]
+    return [key for key in keys if key.lower() != key], [key for key in keys if key.lower() == key]
 
 
 def _keys(tables: Tables, names: Iterable[str]) -> list[str]:
@@ -162,6 +180,7 @@ def _marked(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs
     pieces = pieces_of(voice_of(code), language(code).tables)
     names = f"(?:{any_of(in_cases(context['names_after']))}{GAP})?{pieces['name']}{GAP}{_ROMAN}"
     numerals = _numerals(code, context)
+    exact, loose = _abbreviations(tables)
     kinds: Sequence[str] = (
         *(
             expand(span["pattern"], {**pieces, "numeral": _ROMAN, "number": number})
@@ -174,7 +193,7 @@ def _marked(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs
         rf"{any_of(context['before_name'])}\.?{GAP}[A-Z][{WORD}]*",
         rf"{any_of(in_cases(_keys(tables, context['left'])))}\.?(?:{GAP}|[-/])?"
         rf"(?:(?:[{signs.symbol}{signs.money}]{GAP}?)?{number}|{_romans(tables, context)})",
-        f"{any_of(_abbreviations(tables))}(?![{WORD}])",
+        f"(?:{any_of(exact)}|(?i:{any_of(loose)}))(?![{WORD}])",
     )
     return "|".join(kinds)
 

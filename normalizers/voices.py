@@ -131,7 +131,7 @@ def pieces_of(voice: Voice, tongue: Mapping[str, Any]) -> dict[str, str]:
         "dash": f"(?:{GAP}[-–—~〜～]{GAP}|[-–—~〜～]{GAP}?)",
         "roman": "[IVXLCDM]{1,9}",
         "name": "[A-Z][a-z]+",
-        "web_end": "|".join(form for end in web_ends(tongue) for form in (end, end.upper())),
+        "web_end": f"(?i:{'|'.join(web_ends(tongue))})",
         **common()["pieces"],
         **tongue.get("pieces", {}),
     }
