@@ -38,6 +38,8 @@ from normalizers.utf8 import Bytes, Flags, Positions
 _IS_NUMERAL = np.isin(np.arange(256), list(NUMERALS))
 _IS_SMALL = np.isin(np.arange(256), list(b"IVX"))
 _SEVERAL = re.compile(f"[IVX]{{2,6}}{END_BYTES}".encode())
+_CHUNK = 1 << 15
+"""Bytes looked through at a time: all that is made of them stays in the first cache."""
 _LONGEST_RUN = 256
 """Bytes that an address may go back from its "@" or ".com"."""
 _LONGEST_WORD = 48
@@ -66,7 +68,7 @@ def look(column: pa.Array, probe: Probe) -> Found:
     rows, cased = np.zeros(len(column), np.bool_), np.zeros(len(column), np.bool_)
     marks, foreign = np.zeros(0, np.int64), False
     if len(utf8):
-        at = np.flatnonzero(np.frombuffer(utf8.tobytes().translate(probe.rare), np.bool_))
+        at = _rare(utf8, probe.rare)
         # What is taken for the byte before the first or behind the last: no sign and no word goes around.
         behind, before = probe.behind[_pairs(utf8, at - 1)], probe.before[_pairs(utf8, at)]
         signs = at[behind & SIGN > 0]
@@ -81,6 +83,16 @@ def look(column: pa.Array, probe: Probe) -> Found:
         foreign = _may_be_foreign(utf8, signs, wide)
     rows &= given(column)
     return Found(rows, cased, marks, foreign)
+
+
+def _rare(utf8: Bytes, rare: bytes) -> Positions:
+    """Positions of rare bytes, ascending."""
+    found = []
+    for low in range(0, len(utf8), _CHUNK):
+        at = np.flatnonzero(np.frombuffer(utf8[low : low + _CHUNK].tobytes().translate(rare), np.bool_))
+        at += low
+        found.append(at)
+    return np.concatenate(found)
 
 
 def _row_of(offsets: Positions, at: Positions) -> Positions:
@@ -101,17 +113,23 @@ def _wide_signs(utf8: Bytes, at: Positions, probe: Probe) -> Positions:
 
 
 def _may_be_foreign(utf8: Bytes, signs: Positions, wide: Positions) -> bool:
-    """Whether some sign may be a digit beyond ASCII: no digit begins with the bytes C2, C3 and E2."""
+    """Whether some sign may be a digit beyond ASCII, by the bytes that those begin with."""
     two = signs[utf8[signs] >= 0x80]
-    return bool((utf8[wide - 2] != 0xE2).any() or (utf8[two - 1] > 0xC3).any())
+    three = utf8[wide - 2]
+    # Two bytes before the third of a digit stands E0, E1, EA or EF; of four bytes the third is at `wide`.
+    return bool((utf8[two - 1] > 0xC3).any() or ((three >= 0xE0) & (three != 0xE2)).any())
 
 
 def _beginnings(utf8: Bytes, first: Flags, at: Positions, action: Actions, probe: Probe) -> Positions:
     """Where the first bytes of some word stand, by hash; ascending. `first`: where rows begin."""
-    found = []
+    found = [np.zeros(0, np.int64)]
+    words = action >= FIRST
+    at, action = at[words], action[words]
+    used = int(np.bitwise_or.reduce(action, initial=0))
     for place in range(WIDTH):
-        here = at[action & (FIRST << place) > 0] - place
-        found.append(here[here >= 0])
+        if used & FIRST << place:
+            here = at[action & (FIRST << place) > 0] - place
+            found.append(here[here >= 0])
     begin = _unique(np.concatenate(found))
     if probe.spaced:
         # Most places are inside of words: "act" in "fact". Only letters of ASCII are told apart here.
@@ -223,14 +241,15 @@ def _before(utf8: Bytes, offsets: Positions, at: Positions, words: Tails, probe:
     places = end[:, None] + np.arange(-TAIL, 0)
     low = offsets[_row_of(offsets, at)][:, None]
     tails = np.where(places >= low, utf8.take(places, mode="clip"), 0x20).astype(np.uint8)
+    at = at[words.hashes[hashed(tail_codes(tails))]]
     memory = utf8.data
     marks = set()
-    for place, low_, high in _with_rows(offsets, at[words.hashes[hashed(tail_codes(tails))]]):
+    for place, low_, high in _with_rows(offsets, at):
         first = max(low_, place - _LONGEST_WORD)
-        found = words.pattern.search(memory[first:place])
-        if not found or not words.following.match(memory, place, high):
+        start = words.begin(bytes(memory[first:place]))
+        if start < 0 or not words.following.match(memory, place, high):
             continue
-        start = first + found.start()
+        start += first
         if not (probe.spaced and _is_wordy(memory[max(first, start - 4) : start])):
             marks.add(start)
     return np.array(sorted(marks), np.int64)

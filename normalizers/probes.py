@@ -23,6 +23,9 @@ Codes = npt.NDArray[np.uint64]
 
 GAP_BYTES = "(?: |\u00a0|\u2009|\u202f)"
 """`patterns.GAP` for patterns on bytes, where a character is not one place."""
+_GAP_BACK = r"(?: |\xa0\xc2|[\x89\xaf]\x80\xe2)"
+"""The same, read backwards."""
+_WORD_BYTES = bytes(byte for byte in range(256) if chr(byte).isalnum() or byte >= 0x80)
 END_BYTES = "(?![0-9A-Za-z_])"
 """No ASCII letter or digit follows."""
 WIDTH = 8
@@ -44,7 +47,7 @@ FIRST = 16
 """This bit and those above: a word may have begun so many bytes before the rare byte."""
 
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-_USUAL = 0.015
+_USUAL = 0.004
 """Up to this share of all bytes one more rare byte costs nothing."""
 _LETTERS = zip("etaoinsrhldcumfpgwybvkxjqz", (
     .12, .09, .08, .075, .07, .07, .065, .06, .05, .04, .04, .03, .028, .025, .022, .02,
@@ -82,10 +85,24 @@ class Tails:
     """By pair, as in `Probe.behind`: some word ends so."""
     hashes: Flags
     """By hash: some word ends so, see `tail_codes`."""
+    gap: re.Pattern[bytes]
+    """What may stand between a word and the number, read backwards."""
+    words: frozenset[bytes]
+    """Words that are one run of letters with which no longer word ends ("Paul", as there is "John Paul")."""
     pattern: re.Pattern[bytes]
-    """A word at the end of a text, with a dot and a gap, or none, behind it."""
+    """Any word at the end of a text."""
     following: re.Pattern[bytes]
-    """What must stand behind it."""
+    """What must stand behind the gap."""
+
+    def begin(self, text: bytes) -> int:
+        """Where the word begins that ends the text, gap included; -1 for none."""
+        gap = self.gap.match(text[::-1])
+        body = text[: len(text) - gap.end()] if gap else text
+        start = len(body.rstrip(_WORD_BYTES))
+        if body[start:] in self.words:
+            return start
+        found = self.pattern.search(body)
+        return found.start() if found else -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +163,8 @@ def make_probe(
         grams=tuple((size, _hashes(grams, size)) for size in sorted({len(gram) for gram in grams})),
         pattern=re.compile(b"|".join(b"(" + group.pattern.encode() + b")" for group in groups) or b"(?!)"),
         kinds=tuple((group.kind, group.bounded and spaced) for group in groups),
-        before_number=_tails(before_number, rf"\.?(?:{GAP_BYTES}|[-/])?", ""),
-        before_numeral=_tails(before_numeral, rf"\.?{GAP_BYTES}", rf"[IVXLCDM]{{1,9}}{END_BYTES}"),
+        before_number=_tails(before_number, rf"(?:{_GAP_BACK}|[-/])?\.?", ""),
+        before_numeral=_tails(before_numeral, rf"{_GAP_BACK}\.?", rf"[IVXLCDM]{{1,9}}{END_BYTES}"),
         names=None if names is None else re.compile(rf"(?:{any_of(names)} )?[A-Z][a-z]+".encode()),
         numerals=re.compile(numerals) if numerals else None,
         spaced=spaced,
@@ -209,7 +226,7 @@ def _share(byte: int) -> float:
     """How often a byte stands in text, roughly: a guess that costs time when it is wrong, nothing else."""
     if byte >= 0x80:  # of three bytes the first two say the script only
         return 0.3 if byte >= 0xC0 else 0.1
-    return _SHARES.get(byte, 0.002)
+    return _SHARES.get(byte, 0.012 if chr(byte).isupper() else 0.002)
 
 
 def _hashes(grams: Iterable[bytes], size: int) -> Flags:
@@ -231,8 +248,16 @@ def _tails(words: Iterable[str], gap: str, following: str) -> Tails:
     for end in ends:
         last[end[-1], end[-2] if end[-2] != 0x20 else slice(None)] = True
     hashes[hashed(tail_codes(np.frombuffer(b"".join(ends), np.uint8).reshape(-1, TAIL)))] = True
-    pattern = f"{any_of(words)}{gap}\\Z"
-    return Tails(last.reshape(-1), hashes, re.compile(pattern.encode()), re.compile(following.encode()))
+    bare = [word.removesuffix(".").encode() for word in words]
+    last_words = {word[len(word.rstrip(_WORD_BYTES)) :] for word in bare if word.rstrip(_WORD_BYTES)}
+    return Tails(
+        last=last.reshape(-1),
+        hashes=hashes,
+        gap=re.compile(gap.encode()),
+        words=frozenset(bare).difference(last_words),
+        pattern=re.compile(f"{any_of(map(bytes.decode, bare))}\\Z".encode()),
+        following=re.compile(following.encode()),
+    )
 
 
 def tail_codes(ends: Bytes) -> Codes:
