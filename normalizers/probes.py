@@ -1,8 +1,8 @@
-"""What to look for in the bytes of a column: tables of rare bytes, of pairs and of words.
+"""What to look for in the bytes of a column: tables of pairs and of words.
 
-A sign (a digit, `%`, `€`) is found by its last two bytes. A word (`Dr.`) has one rare byte among its first
-eight, which is found with its neighbour; then the word is compared by hash. What stands before a number or a
-numeral (`March 5`, `Part IV`) is looked for from there, by the hash of its last four bytes.
+A sign (a digit, `%`, `€`) is found by its last two bytes. A word (`Dr.`) has one rare pair of bytes among its
+first eight; where the pair stands, the word is compared by hash. What stands before a number or a numeral
+(`March 5`, `Part IV`) is looked for from there, by the hash of its last four bytes.
 """
 
 from __future__ import annotations
@@ -44,11 +44,9 @@ CASED = 4
 NUMERAL = 8
 """They are a blank and the first letter of a numeral."""
 FIRST = 16
-"""This bit and those above: a word may have begun so many bytes before the rare byte."""
+"""This bit and those above: a word may have begun so many bytes before the pair."""
 
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-_USUAL = 0.004
-"""Up to this share of all bytes one more rare byte costs nothing."""
 _LETTERS = zip("etaoinsrhldcumfpgwybvkxjqz", (
     .12, .09, .08, .075, .07, .07, .065, .06, .05, .04, .04, .03, .028, .025, .022, .02,
     .02, .02, .018, .015, .01, .007, .002, .001, .001, .001), strict=True)  # fmt: skip
@@ -82,7 +80,7 @@ class Tails:
     """Words before a number or numeral, looked for from their end."""
 
     last: Flags
-    """By pair, as in `Probe.behind`: some word ends so."""
+    """By pair, as in `Probe.actions`: some word ends so."""
     hashes: Flags
     """By hash: some word ends so, see `tail_codes`."""
     gap: re.Pattern[bytes]
@@ -109,12 +107,10 @@ class Tails:
 class Probe:
     """What to look for in one language."""
 
-    rare: bytes
-    """For `bytes.translate`: 1 for a byte worth a look, 0 for the others."""
-    behind: Actions
-    """What to do by a byte and the rare one behind it, first + 256 * second: a sum of `SIGN` and the like."""
-    before: Actions
-    """The same by the rare byte and the one behind it."""
+    actions: Actions
+    """What to do by pair, first byte + 256 * second: a sum of `SIGN` and the like."""
+    marked: Flags
+    """Where `actions` is not 0."""
     wide: Flags
     """By code point: a sign of three bytes."""
     grams: tuple[tuple[int, Flags], ...]
@@ -147,18 +143,18 @@ def make_probe(
     `names`: words that belong to a capitalised word with a numeral behind it ("von Karl IV."); None where
     such a word is no token. `numerals`: a pattern of spans that begin with a numeral, of 80 bytes at most.
     """
-    behind, before = np.zeros((2, 256, 256), np.uint16)  # second byte, first byte
-    _add_cased(behind)
-    wide = _add_signs(signs, behind)
+    actions = np.zeros((256, 256), np.uint16)  # second byte, first byte
+    _add_cased(actions)
+    wide = _add_signs(signs, actions)
     if before_numeral or names is not None or numerals:
-        behind[np.ix_(list(NUMERALS), [0x20, 0xA0])] |= NUMERAL
+        actions[np.ix_(list(NUMERALS), [0x20, 0xA0])] |= NUMERAL
     groups = [group for group in words if group.beginnings]
     grams = {start.encode()[:WIDTH] for group in groups for start in group.beginnings}
-    _add_grams(grams, behind, before)
+    _add_grams(grams, actions)
+    table = actions.reshape(-1)
     return Probe(
-        rare=(behind.any(axis=1) | before.any(axis=0)).tobytes(),
-        behind=behind.reshape(-1),
-        before=before.reshape(-1),
+        actions=table,
+        marked=table > 0,
         wide=wide,
         grams=tuple((size, _hashes(grams, size)) for size in sorted({len(gram) for gram in grams})),
         pattern=re.compile(b"|".join(b"(" + group.pattern.encode() + b")" for group in groups) or b"(?!)"),
@@ -171,7 +167,7 @@ def make_probe(
     )
 
 
-def _add_cased(behind: Actions) -> None:
+def _add_cased(actions: Actions) -> None:
     """Mark the pairs that begin a character beyond ASCII whose lower case may be another one.
 
     More than needed beyond two bytes; a test compares with all of Unicode.
@@ -181,45 +177,32 @@ def _add_cased(behind: Actions) -> None:
         (0xE2, 0x84, 0x86), (0xE2, 0x92, 0x93), (0xE2, 0xB0, 0xB3), (0xEA, 0x99, 0x9F), (0xEF, 0xBC, 0xBC),
         (0xF0, 0x90, 0x91), (0xF0, 0x96, 0x96), (0xF0, 0x9E, 0x9E),
     ):  # fmt: skip
-        behind[low : high + 1, lead] |= CASED
+        actions[low : high + 1, lead] |= CASED
     for lead in (*range(0xC4, 0xCA), *range(0xCD, 0xD6)):
-        behind[0x80:0xC0, lead] |= CASED
+        actions[0x80:0xC0, lead] |= CASED
 
 
-def _add_signs(signs: Iterable[str], behind: Actions) -> Flags:
+def _add_signs(signs: Iterable[str], actions: Actions) -> Flags:
     """Mark the pairs that end the signs; which characters of three bytes are signs, by code point."""
     wide = np.zeros(0x10000, np.bool_)
     for sign in signs:
         utf8 = sign.encode()
         if len(utf8) == 1:
-            behind[utf8[0]] |= SIGN
+            actions[utf8[0]] |= SIGN
         elif len(utf8) == 2:
-            behind[utf8[1], utf8[0]] |= SIGN
+            actions[utf8[1], utf8[0]] |= SIGN
         else:
-            behind[utf8[2], utf8[1]] |= WIDE_SIGN
+            actions[utf8[2], utf8[1]] |= WIDE_SIGN
             if len(utf8) == 3:
                 wide[ord(sign)] = True
     return wide
 
 
-def _add_grams(grams: Iterable[bytes], behind: Actions, before: Actions) -> None:
-    """Mark for each gram, in one of the tables, the pair that is cheapest to find."""
-    rare = {byte for byte in range(256) if behind[byte].any()}
-    for gram in sorted(grams, key=len):
-        costs = []
-        for place, byte in enumerate(gram):
-            alone = 0.0 if byte in rare else max(_share(byte) - _USUAL, 0.0)
-            costs += [
-                (alone + 10 * _share(byte) * _share(gram[at]), place, at)
-                for at in (place - 1, place + 1)
-                if 0 <= at < len(gram)
-            ]
-        _, place, at = min(costs)
-        if at < place:
-            behind[gram[place], gram[at]] |= FIRST << place
-        else:
-            before[gram[at], gram[place]] |= FIRST << place
-        rare.add(gram[place])
+def _add_grams(grams: Iterable[bytes], actions: Actions) -> None:
+    """Mark for each gram its rarest pair."""
+    for gram in grams:
+        place = min(range(len(gram) - 1), key=lambda k: _share(gram[k]) * _share(gram[k + 1]))
+        actions[gram[place + 1], gram[place]] |= FIRST << place
 
 
 def _share(byte: int) -> float:
