@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from normalizers.columns import given, rows_of
-from normalizers.patterns import WORDY
+from normalizers.patterns import GAP, WORD, WORDY
 from normalizers.probes import (
     CASED,
     END_BYTES,
@@ -38,6 +38,7 @@ from normalizers.utf8 import Bytes, Flags, Positions
 _IS_NUMERAL = np.isin(np.arange(256), list(NUMERALS))
 _IS_SMALL = np.isin(np.arange(256), list(b"IVX"))
 _SEVERAL = re.compile(f"[IVX]{{2,6}}{END_BYTES}".encode())
+_WORD_BEFORE = re.compile(rf"[{WORD}]+{GAP}\Z")
 _LONGEST_RUN = 256
 """Bytes that an address may go back from its "@" or ".com"."""
 _LONGEST_WORD = 48
@@ -232,8 +233,18 @@ def _before(utf8: Bytes, offsets: Positions, at: Positions, words: Tails, probe:
             continue
         start = first + found.start()
         if not (probe.spaced and _is_wordy(memory[max(first, start - 4) : start])):
+            if words.behind_word and words.behind_word.match(memory, start, place):
+                start = _start_of_word(memory, start, low_)
             marks.add(start)
     return np.array(sorted(marks), np.int64)
+
+
+def _start_of_word(memory: memoryview, place: int, low: int) -> int:
+    """Where the word before a blank before `place` begins, or `place` itself; not before `low`."""
+    first = max(low, place - _LONGEST_WORD)
+    word = _WORD_BEFORE.search(bytes(memory[first:place]).decode(errors="ignore"))
+    whole = word and (word.start() or first == low)
+    return place - len(word[0].encode()) if word and whole else place
 
 
 def _is_wordy(before: memoryview) -> bool:

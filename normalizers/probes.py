@@ -86,6 +86,8 @@ class Tails:
     """A word at the end of a text, with a dot and a gap, or none, behind it."""
     following: re.Pattern[bytes]
     """What must stand behind it."""
+    behind_word: re.Pattern[bytes] | None = None
+    """Those that belong to the word before them too, with what `pattern` has behind them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,7 @@ def make_probe(
     words: Sequence[Words] = (),
     *,
     before_number: Iterable[str] = (),
+    behind_word: Iterable[str] = (),
     before_numeral: Sequence[str] = (),
     names: Iterable[str] | None = None,
     numerals: str = "",
@@ -127,6 +130,7 @@ def make_probe(
 ) -> Probe:
     """A probe for the characters `signs`, for `words`, and for words before numbers and numerals.
 
+    `behind_word`: of the words before numbers those that belong to the word before them too ("the").
     `names`: words that belong to a capitalised word with a numeral behind it ("von Karl IV."); None where
     such a word is no token. `numerals`: a pattern of spans that begin with a numeral, of 80 bytes at most.
     """
@@ -146,7 +150,7 @@ def make_probe(
         grams=tuple((size, _hashes(grams, size)) for size in sorted({len(gram) for gram in grams})),
         pattern=re.compile(b"|".join(b"(" + group.pattern.encode() + b")" for group in groups) or b"(?!)"),
         kinds=tuple((group.kind, group.bounded and spaced) for group in groups),
-        before_number=_tails(before_number, rf"\.?(?:{GAP_BYTES}|[-/])?", ""),
+        before_number=_tails(before_number, rf"\.?(?:{GAP_BYTES}|[-/])?", "", behind_word),
         before_numeral=_tails(before_numeral, rf"\.?{GAP_BYTES}", rf"[IVXLCDM]{{1,9}}{END_BYTES}"),
         names=None if names is None else re.compile(rf"(?:{any_of(names)} )?[A-Z][a-z]+".encode()),
         numerals=re.compile(numerals) if numerals else None,
@@ -224,15 +228,21 @@ def hashed(codes: Codes) -> Codes:
     return codes * _MULTIPLIER >> np.uint64(48)
 
 
-def _tails(words: Iterable[str], gap: str, following: str) -> Tails:
+def _tails(words: Iterable[str], gap: str, following: str, behind_word: Iterable[str] = ()) -> Tails:
     words = sorted(words)
     last, hashes = np.zeros((256, 256), np.bool_), np.zeros(65536, np.bool_)
     ends = [word.removesuffix(".").encode()[-TAIL:].rjust(TAIL) for word in words]
     for end in ends:
         last[end[-1], end[-2] if end[-2] != 0x20 else slice(None)] = True
     hashes[hashed(tail_codes(np.frombuffer(b"".join(ends), np.uint8).reshape(-1, TAIL)))] = True
-    pattern = f"{any_of(words)}{gap}\\Z"
-    return Tails(last.reshape(-1), hashes, re.compile(pattern.encode()), re.compile(following.encode()))
+    behind_word = list(behind_word)
+    return Tails(
+        last.reshape(-1),
+        hashes,
+        re.compile(f"{any_of(words)}{gap}\\Z".encode()),
+        re.compile(following.encode()),
+        re.compile(f"{any_of(behind_word)}{gap}\\Z".encode()) if behind_word else None,
+    )
 
 
 def tail_codes(ends: Bytes) -> Codes:

@@ -75,6 +75,7 @@ def spans_of(code: str) -> Spans:
             [*digits, *money, *symbols, *odd, *_LOWER_ASCII],
             _words(tables, context, tongue),
             before_number=in_cases(_keys(tables, context["left"])),
+            behind_word=in_cases(_keys(tables, context["behind_word"])),
             before_numeral=in_cases(_keys(tables, context["roman"])),
             names=in_cases(context["names_after"]) if context["names"] else None,
             numerals=_numerals(code, context),
@@ -159,7 +160,9 @@ def _token(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs,
     currency = any_of(in_cases(_keys(tables, ["currency"])))
     money = rf"(?:[{signs.money}]|{MARK}{currency}\.?{GAP}?+)?"
     dash = rf"[\{_DASHES}+=]"
-    joint = f"(?>{GAP}{dash}{GAP}|{dash}{GAP}?|{GAP}[×x*/]{GAP}|[.,]?{GAP})"
+    between = context["between_numbers"]
+    and_ = f"{GAP}{MARK}?{any_of(between)}{GAP}?|" if between else ""
+    joint = f"(?>{GAP}{dash}{GAP}|{dash}{GAP}?|{GAP}[×x*/]{GAP}|{and_}[.,]?{GAP})"
     more = rf"(?:{word}|{joint}[-−]?{money}\.?[0-9]{run}){{0,12}}"
     usual = f"{run}{more}"
     if context["number"]:
@@ -177,10 +180,11 @@ def _token(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs,
 
 def _marked(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs, number: str) -> str:
     """What may follow a mark; the first that fits is taken."""
-    pieces = pieces_of(voice_of(code), language(code).tables)
+    pieces = {**pieces_of(voice_of(code), language(code).tables), "mark": f"{MARK}?+"}
     names = f"(?:{any_of(in_cases(context['names_after']))}{GAP})?{pieces['name']}{GAP}{_ROMAN}"
     numerals = _numerals(code, context)
     exact, loose = _abbreviations(tables)
+    behind_word = any_of(in_cases(_keys(tables, context["behind_word"])))
     kinds: Sequence[str] = (
         *(
             expand(span["pattern"], {**pieces, "numeral": _ROMAN, "number": number})
@@ -194,6 +198,7 @@ def _marked(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs
         rf"{any_of(in_cases(_keys(tables, context['left'])))}\.?(?:{GAP}|[-/])?"
         rf"(?:(?:[{signs.symbol}{signs.money}]{GAP}?)?{number}|{_romans(tables, context)})",
         f"(?:{any_of(exact)}|(?i:{any_of(loose)}))(?![{WORD}])",
+        rf"[{WORD}]{{1,24}}{GAP}{behind_word}(?:{GAP}|[-/])?{number}" if context["behind_word"] else "(?!)",
     )
     return "|".join(kinds)
 
