@@ -143,9 +143,13 @@ def _words(utf8: Bytes, offsets: Positions, begin: Positions, probe: Probe) -> P
         found = probe.pattern.match(memory, place, high)
         if not found:
             continue
-        kind, bounded = probe.kinds[(found.lastindex or 1) - 1]
+        kind, bounded, ended = probe.kinds[(found.lastindex or 1) - 1]
         if bounded and _is_wordy(memory[max(low, place - 4) : place]):
             continue
+        end = found.end()
+        if ended and end < high and memory[end] >= 0x80 and memory[end - 1] != 0x2E:
+            if WORDY.match(bytes(memory[end : min(high, end + 4)]).decode(errors="ignore")):
+                continue
         start = place
         if kind is Kind.INSIDE:
             start = _start_of_run(memory, place, low)

@@ -72,6 +72,8 @@ class Words:
     """Matched where a beginning stands, on UTF-8 bytes: literals, groups, ASCII sets and look-ahead only."""
     bounded: bool = True
     """Whether no letter, mark or digit may stand before."""
+    ended: bool = False
+    """Whether none may stand behind either, but for a word that ends in a dot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ class Probe:
     """Lengths in bytes, and for each by hash: some word begins so."""
     pattern: re.Pattern[bytes]
     """All words; the number of the group that matched is the place in `kinds`, counted from 1."""
-    kinds: tuple[tuple[Kind, bool], ...]
+    kinds: tuple[tuple[Kind, bool, bool], ...]
     before_number: Tails
     before_numeral: Tails
     names: re.Pattern[bytes] | None
@@ -149,7 +151,7 @@ def make_probe(
         wide=wide,
         grams=tuple((size, _hashes(grams, size)) for size in sorted({len(gram) for gram in grams})),
         pattern=re.compile(b"|".join(b"(" + group.pattern.encode() + b")" for group in groups) or b"(?!)"),
-        kinds=tuple((group.kind, group.bounded and spaced) for group in groups),
+        kinds=tuple((group.kind, group.bounded and spaced, group.ended and spaced) for group in groups),
         before_number=_tails(before_number, rf"\.?(?:{GAP_BYTES}|[-/])?", "", behind_word),
         before_numeral=_tails(before_numeral, rf"\.?{GAP_BYTES}", rf"[IVXLCDM]{{1,9}}{END_BYTES}"),
         names=None if names is None else re.compile(rf"(?:{any_of(names)} )?[A-Z][a-z]+".encode()),

@@ -113,8 +113,8 @@ def _words(tables: Tables, context: Mapping[str, Any], tongue: Mapping[str, Any]
     names = context["before_name"]
     ends = [f".{end}" for end in web_ends(tongue)]
     return [
-        Words(Kind.TOKEN, exact, any_of(exact) + END_BYTES),
-        Words(Kind.TOKEN, in_any_case(loose), f"(?i:{any_of(loose)}){END_BYTES}"),
+        Words(Kind.TOKEN, exact, any_of(exact) + END_BYTES, ended=True),
+        Words(Kind.TOKEN, in_any_case(loose), f"(?i:{any_of(loose)}){END_BYTES}", ended=True),
         Words(Kind.TOKEN, [f"{c}." for c in spread("A-Z")], rf"[A-Z]\.{GAP_BYTES}?[A-Z]\."),
         Words(Kind.TOKEN, [n + c for n in names for c in ". \u00a0"], rf"{any_of(names)}\.?{GAP_BYTES}[A-Z]"),
         *(
