@@ -247,7 +247,7 @@ def _start_of_word(memory: memoryview, place: int, low: int) -> int:
     """Where the word before a blank before `place` begins, or `place` itself; not before `low`."""
     first = max(low, place - _LONGEST_WORD)
     word = _WORD_BEFORE.search(bytes(memory[first:place]).decode(errors="ignore"))
-    whole = word and (word.start() or first == low)
+    whole = word and (word.start() or first == low) and not any(c.isdecimal() for c in word[0])
     return place - len(word[0].encode()) if word and whole else place
 
 

@@ -182,7 +182,10 @@ def _say(text: str, lang: str) -> str:
         if before[-1:] in _PLAIN and words[-1:] != _STOP:
             continue
         whole = words
-        if word := letters_back.match(before[:-_LONGEST_WORD:-1]):  # "COVID-19" is said as one
+        # The stroke in "=utf-8", behind a token that ends in a letter, is no minus.
+        joined = i and len(before) == 1 and WORDY.match(parts[2 * i - 1][-1])
+        word = None if joined else letters_back.match(before[:-_LONGEST_WORD:-1])
+        if word:  # "COVID-19" is said as one
             parts[2 * i] = before[: -word.end()]
             whole = memo[before[-word.end() :] + parts[2 * i + 1]]
         elif not before and i and spans.spaced and _run_together(said[i - 1], words):
