@@ -146,10 +146,8 @@ def _words(utf8: Bytes, offsets: Positions, begin: Positions, probe: Probe) -> P
         kind, bounded, ended = probe.kinds[(found.lastindex or 1) - 1]
         if bounded and _is_wordy(memory[max(low, place - 4) : place]):
             continue
-        end = found.end()
-        if ended and end < high and memory[end] >= 0x80 and memory[end - 1] != 0x2E:
-            if WORDY.match(bytes(memory[end : min(high, end + 4)]).decode(errors="ignore")):
-                continue
+        if ended and _goes_on(memory, found.end(), high):
+            continue
         start = place
         if kind is Kind.INSIDE:
             start = _start_of_run(memory, place, low)
@@ -255,6 +253,13 @@ def _is_wordy(before: memoryview) -> bool:
     """Whether a word goes on behind these bytes, the end of a text."""
     character = bytes(before).decode(errors="ignore")[-1:]
     return WORDY.match(character) is not None
+
+
+def _goes_on(memory: memoryview, end: int, high: int) -> bool:
+    """Whether a letter beyond ASCII stands behind a word that does not end in a dot."""
+    if end == high or memory[end] < 0x80 or memory[end - 1] == 0x2E:
+        return False
+    return WORDY.match(bytes(memory[end : min(high, end + 4)]).decode(errors="ignore")) is not None
 
 
 def _start_of_run(memory: memoryview, place: int, low: int, *, skipped: bool = False) -> int:

@@ -151,5 +151,11 @@ def test_a_word_before_an_article_and_a_number_belongs_to_them(text, marks):
     assert found == [len(text[:mark].encode()) for mark in marks]
 
 
+@pytest.mark.parametrize(("text", "marks"), [("لخ", [0]), ("لخ، و", [0]), ("لخا", []), ("لخ.ا", [0])])
+def test_a_word_ends_where_no_letter_follows(text, marks):
+    words = [Words(Kind.TOKEN, ["لخ", "لخ."], r"لخ\.?", ended=True)]
+    assert look(pa.array([text]), make_probe("", words)).marks.tolist() == marks
+
+
 def test_a_set_is_spread_over_its_ranges():
     assert "".join(spread("A-CX0-2")) == "ABCX012"
