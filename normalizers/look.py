@@ -19,7 +19,6 @@ from normalizers.probes import (
     CASED,
     END_BYTES,
     FIRST,
-    LEAD,
     LETTER,
     NUMERAL,
     NUMERALS,
@@ -70,16 +69,15 @@ def look(column: pa.Array, probe: Probe) -> Found:
         at = np.flatnonzero(np.frombuffer(utf8.tobytes().translate(probe.rare), np.bool_))
         # What is taken for the byte before the first or behind the last: no sign and no word goes around.
         behind, before = probe.behind[_pairs(utf8, at - 1)], probe.before[_pairs(utf8, at)]
-        signs = np.concatenate((at[behind & SIGN > 0], at[before & SIGN > 0] + 1))
-        ends = (at[behind & WIDE_SIGN > 0], at[before & WIDE_SIGN > 0] + 1, at[before & LEAD > 0] + 2)
-        wide = _wide_signs(utf8, np.concatenate(ends), probe)
+        signs = at[behind & SIGN > 0]
+        wide = _wide_signs(utf8, at[behind & WIDE_SIGN > 0], probe)
         first = np.zeros(len(utf8) + 1, np.bool_)
         first[offsets] = True
         words = _words(utf8, offsets, _beginnings(utf8, first, at, behind | before, probe), probe)
         numerals = _numerals(utf8, offsets, first, at[behind & NUMERAL > 0], probe)
         marks = np.sort(np.concatenate((words, numerals)))
         rows[_row_of(offsets, np.concatenate((signs, wide, marks)))] = True
-        cased[_row_of(offsets, at[(behind | before) & CASED > 0])] = True
+        cased[_row_of(offsets, at[behind & CASED > 0])] = True
         foreign = _may_be_foreign(utf8, signs, wide)
     rows &= given(column)
     return Found(rows, cased, marks, foreign)
@@ -95,7 +93,7 @@ def _pairs(utf8: Bytes, at: Positions) -> Positions:
 
 def _wide_signs(utf8: Bytes, at: Positions, probe: Probe) -> Positions:
     """Of the last bytes of pairs that may end a sign of three bytes those that do; of four bytes all."""
-    at = at[(at > 1) & (at < len(utf8))]
+    at = at[at > 1]
     lead = utf8[at - 2].astype(np.int64)
     code = (lead & 0x0F) << 12 | (utf8[at - 1].astype(np.int64) & 0x3F) << 6 | utf8[at] & 0x3F
     is_sign: Flags = (lead >= 0xF0) | (lead >= 0xE0) & probe.wide[code & 0xFFFF]

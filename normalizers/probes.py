@@ -40,9 +40,7 @@ CASED = 4
 """They begin a character that may have another lower case."""
 NUMERAL = 8
 """They are a blank and the first letter of a numeral."""
-LEAD = 16
-"""They begin a sign of three bytes, perhaps."""
-FIRST = 32
+FIRST = 16
 """This bit and those above: a word may have begun so many bytes before the rare byte."""
 
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
@@ -126,33 +124,24 @@ def make_probe(
     names: Iterable[str] | None = None,
     numerals: str = "",
     spaced: bool = True,
-    sample: str = "",
 ) -> Probe:
     """A probe for the characters `signs`, for `words`, and for words before numbers and numerals.
 
     `names`: words that belong to a capitalised word with a numeral behind it ("von Karl IV."); None where
     such a word is no token. `numerals`: a pattern of spans that begin with a numeral, of 80 bytes at most.
-    `sample`: words of the language, for how often each byte stands in its text.
     """
-    pairs = _Pairs(sample)
-    pairs.add_cased()
-    signs = sorted(signs)
-    for sign in signs:
-        pairs.add_sign(sign)
-    wide = np.zeros(0x10000, np.bool_)
-    wide[[ord(sign) for sign in signs if ord(sign) < 0x10000]] = True
+    behind, before = np.zeros((2, 256, 256), np.uint16)  # second byte, first byte
+    _add_cased(behind)
+    wide = _add_signs(signs, behind)
     if before_numeral or names is not None or numerals:
-        for byte in NUMERALS:
-            pairs.add_behind(byte, 0x20, NUMERAL)
-            pairs.add_behind(byte, 0xA0, NUMERAL)
+        behind[np.ix_(list(NUMERALS), [0x20, 0xA0])] |= NUMERAL
     groups = [group for group in words if group.beginnings]
     grams = {start.encode()[:WIDTH] for group in groups for start in group.beginnings}
-    for gram in sorted(grams, key=len):
-        pairs.add_gram(gram)
+    _add_grams(grams, behind, before)
     return Probe(
-        rare=bytes(byte in pairs.rare for byte in range(256)),
-        behind=pairs.behind.reshape(-1),
-        before=pairs.before.reshape(-1),
+        rare=(behind.any(axis=1) | before.any(axis=0)).tobytes(),
+        behind=behind.reshape(-1),
+        before=before.reshape(-1),
         wide=wide,
         grams=tuple((size, _hashes(grams, size)) for size in sorted({len(gram) for gram in grams})),
         pattern=re.compile(b"|".join(b"(" + group.pattern.encode() + b")" for group in groups) or b"(?!)"),
@@ -165,75 +154,62 @@ def make_probe(
     )
 
 
-class _Pairs:
-    """Tables of what to do by pairs of bytes, and how to choose the byte that finds a pair."""
+def _add_cased(behind: Actions) -> None:
+    """Mark the pairs that begin a character beyond ASCII whose lower case may be another one.
 
-    def __init__(self, sample: str) -> None:
-        self.behind, self.before = np.zeros((2, 256, 256), np.uint16)  # second byte, first byte
-        self.rare: set[int] = set()
-        utf8 = sample.encode()
-        high = [utf8.count(byte) / len(utf8) if utf8 else 0.1 for byte in range(0x80, 0x100)]
-        self.shares = [*(_SHARES.get(byte, 0.002) for byte in range(0x80)), *high]
-        """How often a byte stands in text, roughly: a guess that costs time when wrong, nothing else."""
+    More than needed beyond two bytes; a test compares with all of Unicode.
+    """
+    for lead, low, high in (
+        (0xC3, 0x80, 0x9E), (0xE1, 0x82, 0x83), (0xE1, 0x8E, 0x8F), (0xE1, 0xB2, 0xB2), (0xE1, 0xB8, 0xBF),
+        (0xE2, 0x84, 0x86), (0xE2, 0x92, 0x93), (0xE2, 0xB0, 0xB3), (0xEA, 0x99, 0x9F), (0xEF, 0xBC, 0xBC),
+        (0xF0, 0x90, 0x91), (0xF0, 0x96, 0x96), (0xF0, 0x9E, 0x9E),
+    ):  # fmt: skip
+        behind[low : high + 1, lead] |= CASED
+    for lead in (*range(0xC4, 0xCA), *range(0xCD, 0xD6)):
+        behind[0x80:0xC0, lead] |= CASED
 
-    def cost(self, byte: int, beside: int) -> float:
-        """What it costs to find a pair by one of its bytes."""
-        usual = _USUAL if byte < 0x80 else _USUAL / 5  # beyond ASCII there are more
-        alone = 0.0 if byte in self.rare else max(self.shares[byte] - usual, 0.0)
-        return 10 * self.shares[byte] * self.shares[beside] + alone
 
-    def add_behind(self, byte: int, beside: int, action: int) -> None:
-        """Look for `byte`; do this where `beside` stands before it."""
-        self.behind[byte, beside] |= action
-        self.rare.add(byte)
-
-    def add_before(self, byte: int, beside: int, action: int) -> None:
-        """Look for `byte`; do this where `beside` stands behind it."""
-        self.before[beside, byte] |= action
-        self.rare.add(byte)
-
-    def add_cased(self) -> None:
-        """Mark the pairs that begin a character beyond ASCII whose lower case may be another one.
-
-        More than needed beyond two bytes; a test compares with all of Unicode.
-        """
-        for lead, low, high in (
-            (0xC3, 0x80, 0x9E), (0xE1, 0x82, 0x83), (0xE1, 0x8E, 0x8F), (0xE1, 0xB2, 0xB2),
-            (0xE1, 0xB8, 0xBF), (0xE2, 0x84, 0x86), (0xE2, 0x92, 0x93), (0xE2, 0xB0, 0xB3),
-            (0xEA, 0x99, 0x9F), (0xEF, 0xBC, 0xBC), (0xF0, 0x90, 0x91), (0xF0, 0x96, 0x96),
-            (0xF0, 0x9E, 0x9E), *((lead, 0x80, 0xBF) for lead in (*range(0xC4, 0xCA), *range(0xCD, 0xD6))),
-        ):  # fmt: skip
-            by_lead = self.shares[lead] < sum(self.shares[low : high + 1])
-            for byte in range(low, high + 1):
-                if by_lead:
-                    self.add_before(lead, byte, CASED)
-                else:
-                    self.add_behind(byte, lead, CASED)
-
-    def add_sign(self, sign: str) -> None:
-        """Mark the pair of a sign's bytes that is cheapest to find."""
+def _add_signs(signs: Iterable[str], behind: Actions) -> Flags:
+    """Mark the pairs that end the signs; which characters of three bytes are signs, by code point."""
+    wide = np.zeros(0x10000, np.bool_)
+    for sign in signs:
         utf8 = sign.encode()
         if len(utf8) == 1:
-            self.behind[utf8[0]] |= SIGN
-            self.rare.add(utf8[0])
-            return
-        (first, second), action = (utf8, SIGN) if len(utf8) == 2 else (utf8[1:3], WIDE_SIGN)
-        ways = [(self.add_behind, second, first, action), (self.add_before, first, second, action)]
-        if len(utf8) == 3:
-            ways.append((self.add_before, utf8[0], utf8[1], LEAD))
-        add, byte, beside, action = min(ways, key=lambda way: self.cost(way[1], way[2]))
-        add(byte, beside, action)
+            behind[utf8[0]] |= SIGN
+        elif len(utf8) == 2:
+            behind[utf8[1], utf8[0]] |= SIGN
+        else:
+            behind[utf8[2], utf8[1]] |= WIDE_SIGN
+            if len(utf8) == 3:
+                wide[ord(sign)] = True
+    return wide
 
-    def add_gram(self, gram: bytes) -> None:
-        """Mark the pair of a gram that is cheapest to find."""
-        _, place, at = min(
-            (self.cost(byte, gram[at]), place, at)
-            for place, byte in enumerate(gram)
-            for at in (place - 1, place + 1)
-            if 0 <= at < len(gram)
-        )
-        add = self.add_behind if at < place else self.add_before
-        add(gram[place], gram[at], FIRST << place)
+
+def _add_grams(grams: Iterable[bytes], behind: Actions, before: Actions) -> None:
+    """Mark for each gram, in one of the tables, the pair that is cheapest to find."""
+    rare = {byte for byte in range(256) if behind[byte].any()}
+    for gram in sorted(grams, key=len):
+        costs = []
+        for place, byte in enumerate(gram):
+            alone = 0.0 if byte in rare else max(_share(byte) - _USUAL, 0.0)
+            costs += [
+                (alone + 10 * _share(byte) * _share(gram[at]), place, at)
+                for at in (place - 1, place + 1)
+                if 0 <= at < len(gram)
+            ]
+        _, place, at = min(costs)
+        if at < place:
+            behind[gram[place], gram[at]] |= FIRST << place
+        else:
+            before[gram[at], gram[place]] |= FIRST << place
+        rare.add(gram[place])
+
+
+def _share(byte: int) -> float:
+    """How often a byte stands in text, roughly: a guess that costs time when it is wrong, nothing else."""
+    if byte >= 0x80:  # of three bytes the first two say the script only
+        return 0.3 if byte >= 0xC0 else 0.1
+    return _SHARES.get(byte, 0.002)
 
 
 def _hashes(grams: Iterable[bytes], size: int) -> Flags:

@@ -81,7 +81,6 @@ def spans_of(code: str) -> Spans:
             names=in_cases(context["names_after"]) if context["names"] else None,
             numerals=_numerals(code, context),
             spaced=spaced,
-            sample=_sample(tables, language(code).tables),
         ),
         token=re.compile(f"({_token(code, tables, context, signs, spaced)})"),
         spaced=spaced,
@@ -134,12 +133,6 @@ def _abbreviations(tables: Tables) -> tuple[list[str], list[str]]:
     """Those with a capital, which are written so, and those without, in any case."""
     keys = [key for key in tables["abbreviation"] if key[0].isalnum()]
     return [key for key in keys if key.lower() != key], [key for key in keys if key.lower() == key]
-
-
-def _sample(tables: Tables, tongue: Mapping[str, Any]) -> str:
-    """Words of a language: what is said in its tables and the names of its numbers."""
-    said = (word for entries in tables.values() for word in entries.values())
-    return " ".join((*tongue["numbers"]["sets"].values(), *said))
 
 
 def _keys(tables: Tables, names: Iterable[str]) -> list[str]:
