@@ -112,7 +112,7 @@ def test_a_numeral_is_found_by_the_word_before_it(text, mark):
     ("text", "mark"), [("Rocky III", 0), ("see Rocky II, or", 4), ("see rocky II", None), ("Rocky I", None)]
 )
 def test_a_name_before_a_numeral_of_several_letters_is_found(text, mark):
-    found = look(pa.array([text]), make_probe("", names=True))
+    found = look(pa.array([text]), make_probe("", names=[]))
     assert found.marks.tolist() == ([] if mark is None else [mark])
 
 
