@@ -73,6 +73,8 @@ class Words:
     """Matched where a beginning stands, on UTF-8 bytes: literals, groups, ASCII sets and look-ahead only."""
     bounded: bool = True
     """Whether no letter, mark or digit may stand before."""
+    ended: bool = False
+    """Whether none may stand behind either, but for a word that ends in a dot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,8 @@ class Tails:
     """Any word at the end of a text."""
     following: re.Pattern[bytes]
     """What must stand behind the gap."""
+    behind_word: re.Pattern[bytes] | None = None
+    """Those that belong to the word before them too, with the gap behind them."""
 
     def begin(self, text: bytes) -> int:
         """Where the word begins that ends the text, gap included; -1 for none."""
@@ -117,7 +121,7 @@ class Probe:
     """Lengths in bytes, and for each by hash: some word begins so."""
     pattern: re.Pattern[bytes]
     """All words; the number of the group that matched is the place in `kinds`, counted from 1."""
-    kinds: tuple[tuple[Kind, bool], ...]
+    kinds: tuple[tuple[Kind, bool, bool], ...]
     before_number: Tails
     before_numeral: Tails
     names: re.Pattern[bytes] | None
@@ -133,6 +137,7 @@ def make_probe(
     words: Sequence[Words] = (),
     *,
     before_number: Iterable[str] = (),
+    behind_word: Iterable[str] = (),
     before_numeral: Sequence[str] = (),
     names: Iterable[str] | None = None,
     numerals: str = "",
@@ -140,6 +145,7 @@ def make_probe(
 ) -> Probe:
     """A probe for the characters `signs`, for `words`, and for words before numbers and numerals.
 
+    `behind_word`: of the words before numbers those that belong to the word before them too ("the").
     `names`: words that belong to a capitalised word with a numeral behind it ("von Karl IV."); None where
     such a word is no token. `numerals`: a pattern of spans that begin with a numeral, of 80 bytes at most.
     """
@@ -158,8 +164,8 @@ def make_probe(
         wide=wide,
         grams=tuple((size, _hashes(grams, size)) for size in sorted({len(gram) for gram in grams})),
         pattern=re.compile(b"|".join(b"(" + group.pattern.encode() + b")" for group in groups) or b"(?!)"),
-        kinds=tuple((group.kind, group.bounded and spaced) for group in groups),
-        before_number=_tails(before_number, rf"(?:{_GAP_BACK}|[-/])?\.?", ""),
+        kinds=tuple((group.kind, group.bounded and spaced, group.ended and spaced) for group in groups),
+        before_number=_tails(before_number, rf"(?:{_GAP_BACK}|[-/])?\.?", "", behind_word),
         before_numeral=_tails(before_numeral, rf"{_GAP_BACK}\.?", rf"[IVXLCDM]{{1,9}}{END_BYTES}"),
         names=None if names is None else re.compile(rf"(?:{any_of(names)} )?[A-Z][a-z]+".encode()),
         numerals=re.compile(numerals) if numerals else None,
@@ -224,13 +230,14 @@ def hashed(codes: Codes) -> Codes:
     return codes * _MULTIPLIER >> np.uint64(48)
 
 
-def _tails(words: Iterable[str], gap: str, following: str) -> Tails:
+def _tails(words: Iterable[str], gap: str, following: str, behind_word: Iterable[str] = ()) -> Tails:
     words = sorted(words)
     last, hashes = np.zeros((256, 256), np.bool_), np.zeros(65536, np.bool_)
     ends = [word.removesuffix(".").encode()[-TAIL:].rjust(TAIL) for word in words]
     for end in ends:
         last[end[-1], end[-2] if end[-2] != 0x20 else slice(None)] = True
     hashes[hashed(tail_codes(np.frombuffer(b"".join(ends), np.uint8).reshape(-1, TAIL)))] = True
+    behind_word = list(behind_word)
     bare = [word.removesuffix(".").encode() for word in words]
     last_words = {word[len(word.rstrip(_WORD_BYTES)) :] for word in bare if word.rstrip(_WORD_BYTES)}
     return Tails(
@@ -240,6 +247,9 @@ def _tails(words: Iterable[str], gap: str, following: str) -> Tails:
         words=frozenset(bare).difference(last_words),
         pattern=re.compile(f"{any_of(map(bytes.decode, bare))}\\Z".encode()),
         following=re.compile(following.encode()),
+        behind_word=re.compile(rf"{any_of(behind_word)}\.?(?:{GAP_BYTES}|[-/])?\Z".encode())
+        if behind_word
+        else None,
     )
 
 

@@ -198,7 +198,9 @@ def _say(text: str, lang: str) -> str:
         if b[-1:] not in _PLAIN or w[-1:] in _OPEN_ENDS
     ]:
         before, words = befores[i], said[i]
-        word = letters_back.match(before[:-_LONGEST_WORD:-1]) if words else None
+        # The stroke in "=utf-8", behind a token that ends in a letter, is no minus.
+        joined = i and len(before) == 1 and WORDY.match(parts[2 * i - 1][-1])
+        word = letters_back.match(before[:-_LONGEST_WORD:-1]) if words and not joined else None
         if word and _is_apart(word[0], parts[2 * i + 1]):
             words = (" " if spans.spaced else "") + words + _AGAIN
         elif word:  # "COVID-19" is said as one
@@ -244,7 +246,7 @@ def _memo(lang: str) -> _Memo:
         if words.endswith(".") and not token.endswith("."):
             return words[:-1] + _STOP
         # Behind letters and digits no word can go on: the token has them all.
-        if spans.spaced and not WORDY.match(token[-1]):
+        if spans.spaced and not WORDY.match(token[-1]) and not token[-1].isspace():
             return words + _OPEN
         return words + _AGAIN if token[0] == MARK or spans.unsettled.search(words) else words
 
