@@ -10,7 +10,7 @@ from typing import Any
 from normalizers.filters import Voice
 from normalizers.languages import common, language
 from normalizers.patterns import GAP, NO_WORD, WORD, any_of
-from normalizers.rules import compile_rules, rewriter
+from normalizers.rules import Rule, compile_rules, rewriter
 from normalizers.speller import Speller
 
 
@@ -45,11 +45,7 @@ def voice_of(code: str) -> Voice:
         },
         nouns=nouns,
     )
-    own = tongue.get("rules", {})
-    rules = {**own, **{name: rule for name, rule in shared["rules"].items() if name not in own}}
-    voice.rewrite = rewriter(
-        voice, compile_rules(rules, pieces_of(voice, tongue), f"data/{code}.toml", tables)
-    )
+    voice.rewrite = rewriter(voice, _rules(voice, tongue))
     return voice
 
 
@@ -60,6 +56,17 @@ def _by_word(words: Mapping[str, str | list[str]]) -> dict[str, str]:
         for said, listed in words.items()
         for word, said in ([(said, listed)] if isinstance(listed, str) else [(word, said) for word in listed])
     }
+
+
+def rules_of(code: str) -> tuple[Rule, ...]:
+    """The rules of a language in the order in which they are tried: its own, then the shared ones."""
+    return _rules(voice_of(code), language(code).tables)
+
+
+def _rules(voice: Voice, tongue: Mapping[str, Any]) -> tuple[Rule, ...]:
+    own = tongue.get("rules", {})
+    rules = {**own, **{name: rule for name, rule in common()["rules"].items() if name not in own}}
+    return compile_rules(rules, pieces_of(voice, tongue), f"data/{voice.code}.toml", voice.tables)
 
 
 def _add_calendar(tables: dict[str, dict[str, str]], cldr: Mapping[str, list[str]]) -> None:
