@@ -157,9 +157,7 @@ def _token(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs)
     sign = f"[{signs.money}{_BEHIND}](?!{GAP}?[0-9]){letters}"  # "5%Total": a blank is missing
     # Behind a blank or dot inside of a unit another word may bear a mark.
     words = any_of(right).replace("\\ ", rf"\ {MARK}?+").replace("\\.", rf"\.{MARK}?+") + end
-    word = (
-        f"{GAP}?+{MARK}?+(?=[{first}{signs.money}{_BEHIND}/])(?:{words}(?:/{words})?|/{GAP}?+{words}|{sign})"
-    )
+    word = rf"{GAP}?+{MARK}?+(?=[{first}{signs.money}{_BEHIND}/])(?:(?:/{GAP}?+)?{words}|{sign})"
     currency = any_of(in_cases(_keys(tables, ["currency"])))
     money = rf"(?:[{signs.money}]|{MARK}{currency}\.?{GAP}?+)?"
     dash = rf"[\{_DASHES}+=]"
