@@ -39,7 +39,7 @@ WIDE_SIGN = 2
 CASED = 4
 """They begin a character that may have another lower case."""
 NUMERAL = 8
-"""They are a blank and the first letter of a numeral."""
+"""They are a blank, bracket or apostrophe, or its last byte, and the first letter of a numeral."""
 FIRST = 16
 """This bit and those above: a word may have begun so many bytes before the rare byte."""
 
@@ -110,7 +110,7 @@ class Probe:
     names: re.Pattern[bytes] | None
     """A capitalised word, perhaps with one before it; before two numeral letters it begins a token."""
     numerals: re.Pattern[str] | None
-    """Spans that begin with a numeral, behind a blank or where a row begins."""
+    """Spans that begin with a numeral, behind a blank, "(" or an apostrophe, or where a row begins."""
     spaced: bool
     """Whether blanks stand between words."""
 
@@ -134,7 +134,7 @@ def make_probe(
     _add_cased(behind)
     wide = _add_signs(signs, behind)
     if before_numeral or names is not None or numerals:
-        behind[np.ix_(list(NUMERALS), [0x20, 0xA0])] |= NUMERAL
+        behind[np.ix_(list(NUMERALS), list(b" \xa0('\x99"))] |= NUMERAL
     groups = [group for group in words if group.beginnings]
     grams = {start.encode()[:WIDTH] for group in groups for start in group.beginnings}
     _add_grams(grams, behind, before)

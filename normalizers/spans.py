@@ -209,7 +209,7 @@ def _marked(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs
 
 def _numerals(code: str, context: Mapping[str, Any]) -> str:
     """Spans that begin with a numeral, or nothing."""
-    pieces = {**pieces_of(voice_of(code), language(code).tables), "numeral": _ROMAN}
+    pieces = {**pieces_of(voice_of(code), language(code).tables), "numeral": f"{MARK}?+{_ROMAN}"}
     return f"(?:{expand(context['numerals'], pieces)})" if context["numerals"] else ""
 
 
@@ -218,4 +218,4 @@ def _romans(tables: Tables, context: Mapping[str, Any]) -> str:
     and_ = any_of(context["between"]).replace("\\ ", rf"\ {MARK}?+")
     joint = f"(?:,{GAP}?|{GAP}?[-–/]{GAP}?|{GAP}{MARK}?+{and_}{GAP})"
     noun = any_of(in_cases(key for name in context["after_roman"] for key in tables[name]))
-    return f"{_ROMAN}(?:{joint}{_ROMAN}){{0,3}}(?:{GAP}(?:{noun}(?![{WORD}])|[A-ZÀ-ÖØ-Þ][{WORD}]*))?"
+    return f"{_ROMAN}(?:{joint}{MARK}?+{_ROMAN}){{0,3}}(?:{GAP}(?:{noun}(?![{WORD}])|[A-ZÀ-ÖØ-Þ][{WORD}]*))?"
