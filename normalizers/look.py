@@ -74,7 +74,7 @@ def look(column: pa.Array, probe: Probe) -> Found:
         first = np.zeros(len(utf8) + 1, np.bool_)
         first[offsets] = True
         words = _words(utf8, offsets, _beginnings(utf8, first, at, behind | before, probe), probe)
-        numerals = _numerals(utf8, offsets, first, at[behind & NUMERAL > 0], probe)
+        numerals = _numerals(utf8, offsets, first, at[(behind & NUMERAL > 0) & (at > 0)], probe)
         marks = np.sort(np.concatenate((words, numerals)))
         rows[_row_of(offsets, np.concatenate((signs, wide, marks)))] = True
         cased[_row_of(offsets, at[behind & CASED > 0])] = True

@@ -218,4 +218,5 @@ def _romans(tables: Tables, context: Mapping[str, Any]) -> str:
     and_ = any_of(context["between"]).replace("\\ ", rf"\ {MARK}?+")
     joint = f"(?:,{GAP}?|{GAP}?[-–/]{GAP}?|{GAP}{MARK}?+{and_}{GAP})"
     noun = any_of(in_cases(key for name in context["after_roman"] for key in tables[name]))
-    return f"{_ROMAN}(?:{joint}{MARK}?+{_ROMAN}){{0,3}}(?:{GAP}(?:{noun}(?![{WORD}])|[A-ZÀ-ÖØ-Þ][{WORD}]*))?"
+    one = f"{MARK}?+(?![LCDM](?![{WORD}])){_ROMAN}"  # "Part II and D. Smith"
+    return f"{_ROMAN}(?:{joint}{one}){{0,3}}(?:{GAP}(?:{noun}(?![{WORD}])|[A-ZÀ-ÖØ-Þ][{WORD}]*))?"

@@ -131,6 +131,14 @@ def test_a_name_before_a_numeral_of_several_letters_is_found(text, mark):
 
 
 @pytest.mark.parametrize(
+    ("text", "mark"), [("IV war", 0), ("a IV war", 2), ("(IV war)", 1), ("l’IV war", 4), ("XIV warm", None)]
+)
+def test_a_span_that_begins_with_a_numeral_is_found(text, mark):
+    found = look(pa.array([text]), make_probe("", numerals="[IVX]+ war\\b"))
+    assert found.marks.tolist() == ([] if mark is None else [mark])
+
+
+@pytest.mark.parametrize(
     ("text", "marks"),
     [
         ("March 5", [0]),
