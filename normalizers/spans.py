@@ -43,6 +43,8 @@ class Spans:
     """A written token with all its context, as the one group; it begins with a set, to be found fast."""
     spaced: bool
     """Whether blanks stand between words."""
+    unsettled: re.Pattern[str]
+    """Words that hold this might be, or make with what stands beside them, a token themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ def spans_of(code: str) -> Spans:
             [*digits, *money, *symbols, *odd, *_LOWER_ASCII],
             _words(tables, context, tongue),
             before_number=in_cases(_keys(tables, context["left"])),
+            behind_word=in_cases(_keys(tables, context["behind_word"])),
             before_numeral=in_cases(_keys(tables, context["roman"])),
             names=in_cases(context["names_after"]) if context["names"] else None,
             numerals=_numerals(code, context),
@@ -84,6 +87,7 @@ def spans_of(code: str) -> Spans:
         ),
         token=re.compile(f"({_token(code, tables, context, signs)})"),
         spaced=spaced,
+        unsettled=re.compile(rf"[^{WORD} '’-]|(?i:{any_of(_abbreviations(tables)[1])})"),
     )
 
 
@@ -118,8 +122,8 @@ def _words(tables: Tables, context: Mapping[str, Any], tongue: Mapping[str, Any]
     names = context["before_name"]
     ends = [f".{end}" for end in web_ends(tongue)]
     return [
-        Words(Kind.TOKEN, exact, any_of(exact) + END_BYTES),
-        Words(Kind.TOKEN, in_any_case(loose), f"(?i:{any_of(loose)}){END_BYTES}"),
+        Words(Kind.TOKEN, exact, any_of(exact) + END_BYTES, ended=True),
+        Words(Kind.TOKEN, in_any_case(loose), f"(?i:{any_of(loose)}){END_BYTES}", ended=True),
         Words(Kind.TOKEN, [f"{c}." for c in spread("A-Z")], rf"[A-Z]\.{GAP_BYTES}?[A-Z]\."),
         Words(Kind.TOKEN, [n + c for n in names for c in ". \u00a0"], rf"{any_of(names)}\.?{GAP_BYTES}[A-Z]"),
         *(
@@ -161,7 +165,9 @@ def _token(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs)
     currency = any_of(in_cases(_keys(tables, ["currency"])))
     money = rf"(?:[{signs.money}]|{MARK}{currency}\.?{GAP}?+)?"
     dash = rf"[\{_DASHES}+=]"
-    joint = f"(?>{GAP}{dash}{GAP}|{dash}{GAP}?|{GAP}[×x*/]{GAP}|[.,]?{GAP})"
+    between = context["between_numbers"]
+    and_ = f"{GAP}{MARK}?{any_of(between)}{GAP}?|" if between else ""
+    joint = f"(?>{GAP}{dash}{GAP}|{dash}{GAP}?|{GAP}[×x*/]{GAP}|{and_}[.,]?{GAP})"
     more = rf"(?:{word}|{joint}[-−]?{money}\.?[0-9]{run}){{0,12}}"
     usual = f"{run}{more}"
     if context["number"]:
@@ -186,10 +192,11 @@ def _letters(code: str) -> str:
 
 def _marked(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs, number: str) -> str:
     """What may follow a mark; the first that fits is taken."""
-    pieces = pieces_of(voice_of(code), language(code).tables)
+    pieces = {**pieces_of(voice_of(code), language(code).tables), "mark": f"{MARK}?+"}
     names = f"(?:{any_of(in_cases(context['names_after']))}{GAP})?{pieces['name']}{GAP}(?=[IVX]{{2}}){_ROMAN}"
     numerals = _numerals(code, context)
     exact, loose = _abbreviations(tables)
+    behind_word = any_of(in_cases(_keys(tables, context["behind_word"])))
     kinds: Sequence[str] = (
         *(
             expand(span["pattern"], {**pieces, "numeral": _ROMAN, "number": number})
@@ -203,6 +210,7 @@ def _marked(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs
         rf"(?:(?:[{signs.symbol}{signs.money}]{GAP}?)?{number}|{_romans(tables, context)})",
         names if context["names"] else "(?!)",
         f"(?:{any_of(exact)}|(?i:{any_of(loose)}))(?![{WORD}])",
+        rf"[{WORD}]{{1,24}}{GAP}{behind_word}(?:{GAP}|[-/])?{number}" if context["behind_word"] else "(?!)",
     )
     return "|".join(kinds)
 
