@@ -203,6 +203,7 @@ def _numerals(utf8: Bytes, offsets: Positions, first: Flags, at: Positions, prob
     if probe.numerals:
         begin = offsets[:-1][np.diff(offsets) > 0]
         at = np.concatenate((at[several | _IS_SMALL[utf8[at]]], begin[_IS_SMALL[utf8[begin]]]))
+        at = at[probe.after_numeral[utf8.take(at + 1, mode="clip")]]
         found.append(_spans_of_numerals(utf8, offsets, at, probe.numerals))
     return _unique(np.concatenate(found))
 

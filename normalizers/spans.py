@@ -83,6 +83,7 @@ def spans_of(code: str) -> Spans:
             before_numeral=in_cases(_keys(tables, context["roman"])),
             names=in_cases(context["names_after"]) if context["names"] else None,
             numerals=_numerals(code, context),
+            numeral_ends=context["numeral_ends"],
             spaced=spaced,
         ),
         token=re.compile(f"({_token(code, tables, context, signs)})"),
