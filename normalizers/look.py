@@ -194,7 +194,7 @@ def _outside(marks: Positions, runs: list[tuple[int, int]]) -> Positions:
 
 
 def _numerals(utf8: Bytes, offsets: Positions, first: Flags, at: Positions, probe: Probe) -> Positions:
-    """Of the places behind a blank where a numeral may begin: where the words before them do; ascending."""
+    """Of the places where a numeral may begin: where it does, or the words before it; ascending."""
     following = np.where(first[at + 1], 0x20, utf8.take(at + 1, mode="clip"))
     several = _IS_NUMERAL[following]
     found = [_before(utf8, offsets, at[several | ~LETTER[following]], probe.before_numeral, probe)]
@@ -203,6 +203,7 @@ def _numerals(utf8: Bytes, offsets: Positions, first: Flags, at: Positions, prob
     if probe.numerals:
         begin = offsets[:-1][np.diff(offsets) > 0]
         at = np.concatenate((at[several | _IS_SMALL[utf8[at]]], begin[_IS_SMALL[utf8[begin]]]))
+        at = at[probe.after_numeral[utf8.take(at + 1, mode="clip")]]
         found.append(_spans_of_numerals(utf8, offsets, at, probe.numerals))
     return _unique(np.concatenate(found))
 

@@ -53,13 +53,13 @@ def _all(items: Any, *, loose: bool) -> Iterator[frozenset[str]]:
     """The sets of a sequence; those of a group that must match one by one."""
     previous: Needs = None
     for kind, value in items:
-        here = _item(kind, value, loose)
-        if kind is op.SUBPATTERN:
+        here = None
+        if kind is op.SUBPATTERN:  # looked into once: groups stand in groups, twice each would double
             _, added, removed, inner = value
             yield from _all(
                 inner, loose=(loose or bool(added & re.IGNORECASE)) and not removed & re.IGNORECASE
             )
-        elif here:
+        elif here := _item(kind, value, loose):
             yield here
         single = here if kind in (op.LITERAL, op.IN) else None
         if single and previous and len(single) * len(previous) <= _WAYS:

@@ -42,7 +42,7 @@ WIDE_SIGN = 2
 CASED = 4
 """They begin a character that may have another lower case."""
 NUMERAL = 8
-"""They are a blank and the first letter of a numeral."""
+"""They are a blank, bracket or apostrophe, or its last byte, and the first letter of a numeral."""
 FIRST = 16
 """This bit and those above: a word may have begun so many bytes before the pair."""
 
@@ -126,8 +126,10 @@ class Probe:
     before_numeral: Tails
     names: re.Pattern[bytes] | None
     """A capitalised word, perhaps with one before it; before two numeral letters it begins a token."""
+    after_numeral: Flags
+    """By byte: such a one may follow the first letter of a span that begins with a numeral."""
     numerals: re.Pattern[str] | None
-    """Spans that begin with a numeral, behind a blank or where a row begins."""
+    """Spans that begin with a numeral, behind a blank, "(" or an apostrophe, or where a row begins."""
     spaced: bool
     """Whether blanks stand between words."""
 
@@ -141,19 +143,21 @@ def make_probe(
     before_numeral: Sequence[str] = (),
     names: Iterable[str] | None = None,
     numerals: str = "",
+    numeral_ends: str = "",
     spaced: bool = True,
 ) -> Probe:
     """A probe for the characters `signs`, for `words`, and for words before numbers and numerals.
 
     `behind_word`: of the words before numbers those that belong to the word before them too ("the").
     `names`: words that belong to a capitalised word with a numeral behind it ("von Karl IV."); None where
-    such a word is no token. `numerals`: a pattern of spans that begin with a numeral, of 80 bytes at most.
+    such a word is no token. `numerals`: a pattern of spans that begin with a numeral, of 80 bytes at most;
+    `numeral_ends`: small letters that may follow a numeral directly.
     """
     actions = np.zeros((256, 256), np.uint16)  # second byte, first byte
     _add_cased(actions)
     wide = _add_signs(signs, actions)
     if before_numeral or names is not None or numerals:
-        actions[np.ix_(list(NUMERALS), [0x20, 0xA0])] |= NUMERAL
+        actions[np.ix_(list(NUMERALS), list(b" \xa0('\x99"))] |= NUMERAL
     groups = [group for group in words if group.beginnings]
     grams = {start.encode()[:WIDTH] for group in groups for start in group.beginnings}
     _add_grams(grams, actions)
@@ -168,6 +172,9 @@ def make_probe(
         before_number=_tails(before_number, rf"(?:{_GAP_BACK}|[-/])?\.?", "", behind_word),
         before_numeral=_tails(before_numeral, rf"{_GAP_BACK}\.?", rf"[IVXLCDM]{{1,9}}{END_BYTES}"),
         names=None if names is None else re.compile(rf"(?:{any_of(names)} )?[A-Z][a-z]+".encode()),
+        after_numeral=np.array(
+            [not chr(i).islower() or i > 127 or chr(i) in numeral_ends for i in range(256)]
+        ),
         numerals=re.compile(numerals) if numerals else None,
         spaced=spaced,
     )

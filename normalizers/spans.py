@@ -63,7 +63,7 @@ def spans_of(code: str) -> Spans:
     """The patterns of a language, built once."""
     tables, tongue = voice_of(code).tables, language(code).tables
     context: Mapping[str, Any] = {**common()["context"], **tongue.get("context", {})}
-    spaced = voice_of(code).words["blank"] == " "
+    spaced = _is_spaced(code)
     money = [key for key in tables["currency"] if len(key) == 1 and not key.isalpha()]
     symbols = [key for key in tables["symbol"] if len(key) == 1]
     odd = [*tables["raised"], *tables["fold"]]
@@ -83,12 +83,17 @@ def spans_of(code: str) -> Spans:
             before_numeral=in_cases(_keys(tables, context["roman"])),
             names=in_cases(context["names_after"]) if context["names"] else None,
             numerals=_numerals(code, context),
+            numeral_ends=context["numeral_ends"],
             spaced=spaced,
         ),
-        token=re.compile(f"({_token(code, tables, context, signs, spaced)})"),
+        token=re.compile(f"({_token(code, tables, context, signs)})"),
         spaced=spaced,
         unsettled=re.compile(rf"[^{WORD} '’-]|(?i:{any_of(_abbreviations(tables)[1])})"),
     )
+
+
+def _is_spaced(code: str) -> bool:
+    return voice_of(code).words["blank"] == " "
 
 
 def in_cases(words: Iterable[str]) -> list[str]:
@@ -143,12 +148,10 @@ def _keys(tables: Tables, names: Iterable[str]) -> list[str]:
     return [key for name in names for key in tables[name] if key[0].isalpha()]
 
 
-def _token(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs, spaced: bool) -> str:
+def _token(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs) -> str:
     # Where words are not spaced, the next letter says nothing about where a unit ends.
-    end = NO_WORD if spaced else "(?:(?<![A-Za-z])|(?![A-Za-z]))"
-    # Of a set with all scripts in it Python looks at each range: not where ASCII follows. What a possessive
-    # repetition (`*+`) took it keeps: a third of the time went into remembering ways back.
-    letters = f"[0-9A-Za-z_]*+(?:(?=[^\\x00-\\x7f])[{WORD}]++)?+" if spaced else "[0-9A-Za-z]*+"
+    end = NO_WORD if _is_spaced(code) else "(?:(?<![A-Za-z])|(?![A-Za-z]))"
+    letters = _letters(code)
     right = in_cases(key for name in context["right"] for key in tables[name])
     first = re.escape("".join(sorted({word[0] for word in right})))
     # Every repetition of groups is bounded: an endless list of numbers is many tokens, in linear time.
@@ -156,12 +159,10 @@ def _token(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs,
     dotted = any_of(word for word in right if "." in word and word[0].isalpha())
     group = rf"(?:(?:[{_INSIDE}][0-9]|{GAP}?\([0-9]+\){GAP}?-?[0-9]|[{signs.odd}]){letters}){{0,16}}+"
     run = rf"(?:(?!{dotted}){letters}{group})?+"
-    sign = f"[{signs.money}{_BEHIND}](?!{GAP}?[0-9])"
+    sign = f"[{signs.money}{_BEHIND}](?!{GAP}?[0-9]){letters}"  # "5%Total": a blank is missing
     # Behind a blank or dot inside of a unit another word may bear a mark.
     words = any_of(right).replace("\\ ", rf"\ {MARK}?+").replace("\\.", rf"\.{MARK}?+") + end
-    word = (
-        f"{GAP}?+{MARK}?+(?=[{first}{signs.money}{_BEHIND}/])(?:{words}(?:/{words})?|/{GAP}?+{words}|{sign})"
-    )
+    word = rf"{GAP}?+{MARK}?+(?=[{first}{signs.money}{_BEHIND}/])(?:(?:/{GAP}?+)?{words}|{sign})"
     currency = any_of(in_cases(_keys(tables, ["currency"])))
     money = rf"(?:[{signs.money}]|{MARK}{currency}\.?{GAP}?+)?"
     dash = rf"[\{_DASHES}+=]"
@@ -183,10 +184,17 @@ def _token(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs,
     )
 
 
+def _letters(code: str) -> str:
+    """The letters and digits that follow."""
+    # Of a set with all scripts in it Python looks at each range: not where ASCII follows. What a possessive
+    # repetition (`*+`) took it keeps: a third of the time went into remembering ways back.
+    return f"[0-9A-Za-z_]*+(?:(?=[^\\x00-\\x7f])[{WORD}]++)?+" if _is_spaced(code) else "[0-9A-Za-z]*+"
+
+
 def _marked(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs, number: str) -> str:
     """What may follow a mark; the first that fits is taken."""
     pieces = {**pieces_of(voice_of(code), language(code).tables), "mark": f"{MARK}?+"}
-    names = f"(?:{any_of(in_cases(context['names_after']))}{GAP})?{pieces['name']}{GAP}{_ROMAN}"
+    names = f"(?:{any_of(in_cases(context['names_after']))}{GAP})?{pieces['name']}{GAP}(?=[IVX]{{2}}){_ROMAN}"
     numerals = _numerals(code, context)
     exact, loose = _abbreviations(tables)
     behind_word = any_of(in_cases(_keys(tables, context["behind_word"])))
@@ -196,12 +204,12 @@ def _marked(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs
             for span in context["spans"]
         ),
         expand("{web_address}", pieces),
-        rf"[A-Z]\.(?:{GAP}?{MARK}?[A-Z]\.)+",
-        names if context["names"] else "(?!)",
+        rf"[A-Z]\.(?:{GAP}?{MARK}?[A-Z]\.)+{_letters(code)}",
         numerals or "(?!)",
         rf"{any_of(context['before_name'])}\.?{GAP}[A-Z][{WORD}]*",
         rf"{any_of(in_cases(_keys(tables, context['left'])))}\.?(?:{GAP}|[-/])?"
         rf"(?:(?:[{signs.symbol}{signs.money}]{GAP}?)?{number}|{_romans(tables, context)})",
+        names if context["names"] else "(?!)",
         f"(?:{any_of(exact)}|(?i:{any_of(loose)}))(?![{WORD}])",
         rf"[{WORD}]{{1,24}}{GAP}{behind_word}(?:{GAP}|[-/])?{number}" if context["behind_word"] else "(?!)",
     )
@@ -210,13 +218,14 @@ def _marked(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs
 
 def _numerals(code: str, context: Mapping[str, Any]) -> str:
     """Spans that begin with a numeral, or nothing."""
-    pieces = {**pieces_of(voice_of(code), language(code).tables), "numeral": _ROMAN}
+    pieces = {**pieces_of(voice_of(code), language(code).tables), "numeral": f"{MARK}?+{_ROMAN}"}
     return f"(?:{expand(context['numerals'], pieces)})" if context["numerals"] else ""
 
 
 def _romans(tables: Tables, context: Mapping[str, Any]) -> str:
     """A numeral or a short list of them, with the noun behind."""
-    and_ = any_of(context["between"])
-    joint = f"(?:,{GAP}?|{GAP}?[-–/]{GAP}?|{GAP}{and_}{GAP})"
+    and_ = any_of(context["between"]).replace("\\ ", rf"\ {MARK}?+")
+    joint = f"(?:,{GAP}?|{GAP}?[-–/]{GAP}?|{GAP}{MARK}?+{and_}{GAP})"
     noun = any_of(in_cases(key for name in context["after_roman"] for key in tables[name]))
-    return f"{_ROMAN}(?:{joint}{_ROMAN}){{0,3}}(?:{GAP}(?:{noun}(?![{WORD}])|[A-ZÀ-ÖØ-Þ][{WORD}]*))?"
+    one = f"{MARK}?+(?![LCDM](?![{WORD}])){_ROMAN}"  # "Part II and D. Smith"
+    return f"{_ROMAN}(?:{joint}{one}){{0,3}}(?:{GAP}(?:{noun}(?![{WORD}])|[A-ZÀ-ÖØ-Þ][{WORD}]*))?"

@@ -12,7 +12,7 @@ from normalizers import languages
 from normalizers.columns import rows_of
 from normalizers.look import before_numbers, look
 from normalizers.probes import Kind, Words, make_probe, spread
-from normalizers.spans import spans_of
+from normalizers.spans import MARK, spans_of
 
 PIECES = [
     "Mr.",
@@ -66,6 +66,20 @@ def test_characters_with_another_lower_case_make_their_row_cased():
     ).cased.any()
 
 
+@pytest.mark.parametrize(
+    ("text", "token"),
+    [
+        ("16.2%Total here", "16.2%Total"),
+        ("5€Ém", "5€Ém"),
+        ("5% off", "5%"),
+        (f"{MARK}A.V.Bobrov", f"{MARK}A.V.Bobrov"),
+        (f"{MARK}A. V. Bobrov", f"{MARK}A. V."),
+    ],
+)
+def test_letters_directly_behind_a_sign_or_initials_belong_to_the_token(text, token):
+    assert spans_of("en").token.match(text)[1] == token
+
+
 def test_a_sign_at_either_end_of_a_row_belongs_to_that_row_and_no_other():
     probe = make_probe("5½₹")
     texts = ["5", "", "a", "½", "b", "", "a₹", "c", None, "5a", "", "₨½"]
@@ -112,7 +126,15 @@ def test_a_numeral_is_found_by_the_word_before_it(text, mark):
     ("text", "mark"), [("Rocky III", 0), ("see Rocky II, or", 4), ("see rocky II", None), ("Rocky I", None)]
 )
 def test_a_name_before_a_numeral_of_several_letters_is_found(text, mark):
-    found = look(pa.array([text]), make_probe("", names=[]))
+    found = look(pa.array([text]), make_probe("", names=["von"]))
+    assert found.marks.tolist() == ([] if mark is None else [mark])
+
+
+@pytest.mark.parametrize(
+    ("text", "mark"), [("IV war", 0), ("a IV war", 2), ("(IV war)", 1), ("l’IV war", 4), ("XIV warm", None)]
+)
+def test_a_span_that_begins_with_a_numeral_is_found(text, mark):
+    found = look(pa.array([text]), make_probe("", numerals="[IVX]+ war\\b"))
     assert found.marks.tolist() == ([] if mark is None else [mark])
 
 
