@@ -127,8 +127,8 @@ def make_probe(
 ) -> Probe:
     """A probe for the characters `signs`, for `words`, and for words before numbers and numerals.
 
-    `names`: words that belong to a capitalised word with a numeral behind it ("von Karl IV."); None where
-    such a word is no token. `numerals`: a pattern of spans that begin with a numeral, of 80 bytes at most.
+    `names`: words that belong to a word before a numeral ("von Karl IV."); None where a capitalised word that
+    is none of `before_numeral` is no token. `numerals`: a pattern of spans that begin with a numeral, of 80 bytes at most.
     """
     behind, before = np.zeros((2, 256, 256), np.uint16)  # second byte, first byte
     _add_cased(behind)
@@ -147,7 +147,9 @@ def make_probe(
         pattern=re.compile(b"|".join(b"(" + group.pattern.encode() + b")" for group in groups) or b"(?!)"),
         kinds=tuple((group.kind, group.bounded and spaced) for group in groups),
         before_number=_tails(before_number, rf"\.?(?:{GAP_BYTES}|[-/])?", ""),
-        before_numeral=_tails(before_numeral, rf"\.?{GAP_BYTES}", rf"[IVXLCDM]{{1,9}}{END_BYTES}"),
+        before_numeral=_tails(
+            before_numeral, rf"\.?{GAP_BYTES}", rf"[IVXLCDM]{{1,9}}{END_BYTES}", before=names or ()
+        ),
         names=None if names is None else re.compile(rf"(?:{any_of(names)} )?[A-Z][a-z]+".encode()),
         numerals=re.compile(numerals) if numerals else None,
         spaced=spaced,
@@ -224,14 +226,14 @@ def hashed(codes: Codes) -> Codes:
     return codes * _MULTIPLIER >> np.uint64(48)
 
 
-def _tails(words: Iterable[str], gap: str, following: str) -> Tails:
+def _tails(words: Iterable[str], gap: str, following: str, before: Iterable[str] = ()) -> Tails:
     words = sorted(words)
     last, hashes = np.zeros((256, 256), np.bool_), np.zeros(65536, np.bool_)
     ends = [word.removesuffix(".").encode()[-TAIL:].rjust(TAIL) for word in words]
     for end in ends:
         last[end[-1], end[-2] if end[-2] != 0x20 else slice(None)] = True
     hashes[hashed(tail_codes(np.frombuffer(b"".join(ends), np.uint8).reshape(-1, TAIL)))] = True
-    pattern = f"{any_of(words)}{gap}\\Z"
+    pattern = f"(?:{any_of(before)} )?{any_of(words)}{gap}\\Z"
     return Tails(last.reshape(-1), hashes, re.compile(pattern.encode()), re.compile(following.encode()))
 
 
