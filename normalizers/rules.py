@@ -9,13 +9,14 @@ part in `[…]` is said only when all groups in it matched.
 from __future__ import annotations
 
 import functools
+import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from normalizers.filters import FILTERS, Filter, Voice
-from normalizers.needs import needed_characters
+from normalizers.needs import needed
 from normalizers.patterns import WORDY, digit_values
 
 _MACRO = re.compile(r"\{([a-z_]+)\}")
@@ -40,7 +41,7 @@ class _Field:
     chain: tuple[tuple[Filter, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rule:
     """One rule, its pieces put into its pattern."""
 
@@ -48,18 +49,12 @@ class Rule:
     pattern: str
     say: Say
     needs: tuple[frozenset[str], ...]
-    """Every match holds one character of each of these sets."""
+    """Every match holds a character or pair of each of these sets."""
 
-    def search(self, text: str, at: int) -> re.Match[str] | None:
-        """The first match from a place on; compiled when first asked, few rules ever are."""
-        return _compiled(self.pattern).search(text, at)
-
-    def match(self, text: str, at: int) -> re.Match[str] | None:
-        """The match at one place."""
-        return _compiled(self.pattern).match(text, at)
-
-
-_compiled = functools.cache(re.compile)
+    @functools.cached_property
+    def compiled(self) -> re.Pattern[str]:
+        """Made when first asked: few rules ever are."""
+        return re.compile(self.pattern)
 
 
 def compile_rules(
@@ -74,7 +69,7 @@ def compile_rules(
         try:
             pattern = expand(rule["pattern"], pieces)
             say = _template(rule["say"], frozenset(_GROUP.findall(pattern)), tables)
-            rules.append(Rule(name, pattern, say, needed_characters(pattern)))
+            rules.append(Rule(name, pattern, say, needed(pattern)))
         except (KeyError, RuleError, re.error) as error:
             raise RuleError(f"{where}: rule {name}: {error}") from error
     return tuple(rules)
@@ -175,14 +170,16 @@ def rewriter(voice: Voice, rules: tuple[Rule, ...]) -> Callable[[str], str]:
     chosen = _chooser(rules)
 
     def rewrite(text: str) -> str:
-        text = text.translate(fold).lstrip(" ")
+        if not text.isascii():
+            text = text.translate(fold).lstrip(" ")
         said: list[str] = []
         at = 0
         for start, end, words in _sayings(voice, chosen(text), text):
-            for piece in (text[at:start], words if spaced else words.replace(" ", "")):
-                _append(said, piece, spaced)
+            _append(said, text[at:start], spaced)
+            _append(said, words if spaced else words.replace(" ", ""), spaced)
             at = end
-        _append(said, text[at:], spaced)
+        if at < len(text):
+            _append(said, text[at:], spaced)
         return "".join(said)
 
     return rewrite
@@ -196,14 +193,15 @@ def _chooser(rules: tuple[Rule, ...]) -> Callable[[str], list[Rule]]:
     for i, rule in enumerate(rules):
         for k, need in enumerate(rule.needs):
             always &= ~(1 << i + k * size)
-            for character in need:
-                bits[character] = bits.get(character, 0) | 1 << i + k * size
+            for one in need:
+                bits[one] = bits.get(one, 0) | 1 << i + k * size
     known: dict[int, list[Rule]] = {}
 
     def chosen(text: str) -> list[Rule]:
         met = always
-        for character in set(text):
-            met |= bits.get(character, 0)
+        for one in {*text, *map(operator.add, text, text[1:])}:
+            if one in bits:
+                met |= bits[one]
         found = known.get(met)
         if found is None:
             wanted = functools.reduce(int.__and__, (met >> k * size for k in range(most)), (1 << size) - 1)
@@ -217,28 +215,28 @@ def _chooser(rules: tuple[Rule, ...]) -> Callable[[str], list[Rule]]:
 
 def _sayings(voice: Voice, rules: list[Rule], text: str) -> Iterator[tuple[int, int, str]]:
     """What is said from where to where: at each place by the first rule that matches and does not refuse."""
-    look = 0
+    look, size = 0, len(text)
     # The next match of each rule is kept until the place is behind it: that makes long texts linear.
-    ahead: list[re.Match[str] | None] = [_NOT_ASKED] * len(rules)
-    while look < len(text):
-        best, which = None, -1
+    ahead: dict[int, re.Match[str] | None] = {}
+    while look < size:
+        best, which, where = None, -1, size + 1
         for i, rule in enumerate(rules):
-            match = ahead[i]
+            match = ahead.get(i, _NOT_ASKED)
             if match is _NOT_ASKED or (match and match.start() < look):
-                match = ahead[i] = rule.search(text, look)
-            if match and (best is None or match.start() < best.start()):
-                best, which = match, i
-                if match.start() == look:
+                match = ahead[i] = rule.compiled.search(text, look)
+            if match and match.start() < where:
+                best, which, where = match, i, match.start()
+                if where == look:
                     break
         if best is None:
             return
         here = _say_here(voice, rules[which:], best)
         if here is None:
-            look = best.start() + 1
+            look = where + 1
             continue
         words, end = here
-        yield best.start(), end, words
-        look = max(end, best.start() + 1)
+        yield where, end, words
+        look = max(end, where + 1)
 
 
 _NOT_ASKED: Any = object()
@@ -246,8 +244,11 @@ _NOT_ASKED: Any = object()
 
 def _say_here(voice: Voice, rules: list[Rule], match: re.Match[str]) -> tuple[str, int] | None:
     """Words by the first rule that does not refuse where the first one matched, and where that ends."""
-    for i, rule in enumerate(rules):
-        found = rule.match(match.string, match.start()) if i else match
+    words = rules[0].say(voice, match)
+    if words is not None:
+        return words, match.end()
+    for rule in rules[1:]:
+        found = rule.compiled.match(match.string, match.start())
         words = rule.say(voice, found) if found else None
         if found and words is not None:
             return words, found.end()

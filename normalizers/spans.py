@@ -25,6 +25,8 @@ _ROMAN = rf"[IVXLCDM]{{1,9}}(?![{WORD}])"
 _WAYS = 512
 _LOWER_ASCII = "\u212a\u0130"
 """Characters beyond ASCII whose lower case is in ASCII (Kelvin, dotted I): their rows are looked at twice."""
+NAMING = "@#&"
+"""Signs that make one thing of themselves and the letters behind them."""
 _BEHIND = "%٪％‰°"
 """Signs that stand behind a number."""
 
@@ -175,7 +177,7 @@ def _token(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs,
         rf"[{signs.digit}{signs.symbol}{signs.money}{signs.odd}{MARK}](?:"
         rf"(?<=[0-9]){usual}"
         rf"|(?<={MARK})(?:{_marked(code, tables, context, signs, number)})?"
-        rf"|(?<=[{signs.symbol}{signs.money}])(?:{GAP}?[-−]?[{signs.money}]?\.?{number}|{letters})"
+        rf"|(?<=[{signs.symbol}{signs.money}])(?:{GAP}?[-−]?[{signs.money}]?\.?{number}|(?<=[{NAMING}]){letters})?"
         rf"|(?<=[{signs.odd}])(?:{run}{more})?)"
     )
 

@@ -22,7 +22,7 @@ from normalizers.digits import fold_digits
 from normalizers.languages import language
 from normalizers.look import Found, before_numbers, look
 from normalizers.patterns import WORD, WORDY
-from normalizers.spans import MARK, spans_of
+from normalizers.spans import MARK, NAMING, spans_of
 from normalizers.utf8 import Bytes, Positions
 from normalizers.voices import voice_of
 
@@ -37,9 +37,14 @@ _ROWS = "\x1e\x1f\x1d\x1c"
 """One of these stands between rows while they are one text: white space to every pattern."""
 _STOP = "\ufdd2"
 """The full stop of "p. m.", which is that of the sentence too when one follows."""
+_OPEN = "\ufdd3"
+"""A blank, if a word follows: "5%of"."""
+_ENDS = frozenset(_STOP + _OPEN)
 _PLAIN = frozenset(' \n\t\u00a0()[]{}<>"“”‘«»„,;:!?/|*~' + _ROWS)
 """Characters behind which words stand as they are; in front of other ones somebody has to look."""
 _LONGEST_WORD = 40
+_LONGEST_CODE = 6
+"""Letters in front of a number that may be a code with it; longer ones are a name."""
 _LETTERS_BACK = re.compile(rf"[-–'’]?[{WORD}]+|[-−](?![{WORD}.)%\]−-])|\.[-−]?(?![{WORD}.)%\]−-])")
 _LATIN_BACK = re.compile(
     r"[-–'’]?[0-9A-Za-z]+|[-−](?![0-9０-９A-Za-zＡ-Ｚａ-ｚ.)%\]−-])|\.[-−]?(?![0-9A-Za-z.)%\]−-])"
@@ -121,9 +126,12 @@ def _said(hits: pa.Array, found: Found, lang: str) -> pa.Array:
     """Rows with all their tokens said, in their own case."""
     probe = spans_of(lang).probe
     utf8, offsets = rows_of(hits)
-    if b"\xef\xb7" in utf8.tobytes() and pc.any(pc.match_substring_regex(hits, f"[{MARK}{_STOP}]")).as_py():
+    if (
+        b"\xef\xb7" in utf8.tobytes()
+        and pc.any(pc.match_substring_regex(hits, f"[{MARK}{_STOP}{_OPEN}]")).as_py()
+    ):
         # They mean nothing in a text, and something else here.
-        hits = pc.replace_substring_regex(hits, f"[{MARK}{_STOP}]", "")
+        hits = pc.replace_substring_regex(hits, f"[{MARK}{_STOP}{_OPEN}]", "")
         return _said(hits, look(hits, probe), lang)
     marks = found.marks
     if found.foreign:
@@ -179,19 +187,36 @@ def _say(text: str, lang: str) -> str:
     said = list(map(memo.__getitem__, parts[1::2]))
     letters_back = _LETTERS_BACK if spans.spaced else _LATIN_BACK
     for i, (before, words) in enumerate(zip(parts[:-1:2], said, strict=True)):
-        if before[-1:] in _PLAIN and words[-1:] != _STOP:
+        if (before[-1:] in _PLAIN and words[-1:] not in _ENDS) or not words:
             continue
         whole = words
-        if word := letters_back.match(before[:-_LONGEST_WORD:-1]):  # "COVID-19" is said as one
-            parts[2 * i] = before[: -word.end()]
-            whole = memo[before[-word.end() :] + parts[2 * i + 1]]
-        elif not before and i and spans.spaced and _run_together(said[i - 1], words):
+        if word := letters_back.match(before[:-_LONGEST_WORD:-1]):
+            if _is_apart(word[0], parts[2 * i + 1]):
+                whole = " " + words if spans.spaced else words
+            else:  # "COVID-19" is said as one
+                parts[2 * i] = before[: -word.end()]
+                whole = memo[before[-word.end() :] + parts[2 * i + 1]]
+        elif i and not before and spans.spaced and _run_together(said[i - 1], words):
             whole = " " + words
-        if whole[-1:] == _STOP:
-            whole = whole[:-1] + ("" if parts[2 * i + 2][:1] == "." else ".")
+        if whole[-1:] in _ENDS:
+            whole = _ended(whole, parts[2 * i + 2])
         said[i] = whole
     parts[1::2] = said
     return "".join(parts)
+
+
+def _is_apart(word_back: str, token: str) -> bool:
+    """Whether a token is said by itself behind letters: a sign ("a=b"), and a number behind a long name."""
+    if len(token) == 1 and not token.isdecimal():
+        return token not in NAMING and WORDY.match(word_back[0]) is not None
+    return len(word_back) > _LONGEST_CODE and word_back.isascii() and word_back[0].isalpha()
+
+
+def _ended(words: str, following: str) -> str:
+    """Words with the end that fits what follows."""
+    if words[-1] == _STOP:
+        return words[:-1] + ("" if following[:1] == "." else ".")
+    return words[:-1] + (" " if WORDY.match(following[:1]) else "")
 
 
 def _run_together(before: str, words: str) -> bool:
@@ -200,10 +225,13 @@ def _run_together(before: str, words: str) -> bool:
 
 @functools.cache
 def _memo(lang: str) -> _Memo:
-    voice = voice_of(lang)
+    voice, spaced = voice_of(lang), spans_of(lang).spaced
 
     def say(token: str) -> str:
         words = voice.rewrite(token.replace(MARK, ""))
-        return words[:-1] + _STOP if words.endswith(".") and not token.endswith(".") else words
+        if words.endswith(".") and not token.endswith("."):
+            return words[:-1] + _STOP
+        # Behind letters and digits no word can go on: the token has them all.
+        return words + _OPEN if spaced and words and not WORDY.match(token[-1]) else words
 
     return _Memo(say)
