@@ -120,6 +120,7 @@ def make_probe(
     words: Sequence[Words] = (),
     *,
     before_number: Iterable[str] = (),
+    ends: Sequence[str] = (),
     before_numeral: Sequence[str] = (),
     names: Iterable[str] | None = None,
     numerals: str = "",
@@ -127,8 +128,9 @@ def make_probe(
 ) -> Probe:
     """A probe for the characters `signs`, for `words`, and for words before numbers and numerals.
 
-    `names`: words that belong to a word before a numeral ("von Karl IV."); None where a capitalised word that
-    is none of `before_numeral` is no token. `numerals`: a pattern of spans that begin with a numeral, of 80 bytes at most.
+    `ends`: what a word before a number may end with, in lower case ("Goethestr. 3"). `names`: words that
+    belong to a word before a numeral ("von Karl IV."); None where a capitalised word that is none of
+    `before_numeral` is no token. `numerals`: a pattern of spans that begin with a numeral, of 80 bytes at most.
     """
     behind, before = np.zeros((2, 256, 256), np.uint16)  # second byte, first byte
     _add_cased(behind)
@@ -146,7 +148,7 @@ def make_probe(
         grams=tuple((size, _hashes(grams, size)) for size in sorted({len(gram) for gram in grams})),
         pattern=re.compile(b"|".join(b"(" + group.pattern.encode() + b")" for group in groups) or b"(?!)"),
         kinds=tuple((group.kind, group.bounded and spaced) for group in groups),
-        before_number=_tails(before_number, rf"\.?(?:{GAP_BYTES}|[-/])?", ""),
+        before_number=_tails(before_number, rf"\.?(?:{GAP_BYTES}|[-/])?", "", ends=ends),
         before_numeral=_tails(
             before_numeral, rf"\.?{GAP_BYTES}", rf"[IVXLCDM]{{1,9}}{END_BYTES}", before=names or ()
         ),
@@ -226,14 +228,18 @@ def hashed(codes: Codes) -> Codes:
     return codes * _MULTIPLIER >> np.uint64(48)
 
 
-def _tails(words: Iterable[str], gap: str, following: str, before: Iterable[str] = ()) -> Tails:
-    words = sorted(words)
+def _tails(
+    words: Iterable[str], gap: str, following: str, *, before: Iterable[str] = (), ends: Sequence[str] = ()
+) -> Tails:
+    words, ends = sorted(words), [end.removesuffix(".") for end in ends]
     last, hashes = np.zeros((256, 256), np.bool_), np.zeros(65536, np.bool_)
-    ends = [word.removesuffix(".").encode()[-TAIL:].rjust(TAIL) for word in words]
-    for end in ends:
+    longer = [letter + end for end in ends for letter in ["", *spread("a-z")]]
+    tails = [word.removesuffix(".").encode()[-TAIL:].rjust(TAIL) for word in (*words, *longer)]
+    for end in tails:
         last[end[-1], end[-2] if end[-2] != 0x20 else slice(None)] = True
-    hashes[hashed(tail_codes(np.frombuffer(b"".join(ends), np.uint8).reshape(-1, TAIL)))] = True
-    pattern = f"(?:{any_of(before)} )?{any_of(words)}{gap}\\Z"
+    hashes[hashed(tail_codes(np.frombuffer(b"".join(tails), np.uint8).reshape(-1, TAIL)))] = True
+    compound = rf"|[A-Za-z\xc3-\xf4][^\s<>()]*{any_of(ends)}" if ends else ""
+    pattern = rf"(?:(?:{any_of(before)} )?{any_of(words)}{compound}){gap}\Z"
     return Tails(last.reshape(-1), hashes, re.compile(pattern.encode()), re.compile(following.encode()))
 
 

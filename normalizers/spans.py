@@ -77,6 +77,7 @@ def spans_of(code: str) -> Spans:
             [*digits, *money, *symbols, *odd, *_LOWER_ASCII],
             _words(tables, context, tongue),
             before_number=in_cases(_keys(tables, context["left"])),
+            ends=[end for span in context["spans"] for end in span.get("ends", ())],
             before_numeral=in_cases(_keys(tables, context["roman"])),
             names=in_cases(context["names_after"]) if context["names"] else None,
             numerals=_numerals(code, context),
@@ -121,11 +122,6 @@ def _words(tables: Tables, context: Mapping[str, Any], tongue: Mapping[str, Any]
         *(
             Words(Kind.TOKEN, begins, any_of(begins), bounded=begins[0][0].isalnum())
             for begins in (span["begins"] for span in context["spans"] if "begins" in span)
-        ),
-        *(
-            Words(Kind.INSIDE, span["holds"], any_of(span["holds"]), bounded=False)
-            for span in context["spans"]
-            if "holds" in span
         ),
         Words(Kind.INSIDE, [f"@{c}" for c in spread("A-Za-z0-9")], r"@[\w-]+\.", bounded=False),
         Words(Kind.INSIDE, ["://"], "://", bounded=False),

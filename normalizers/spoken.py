@@ -232,6 +232,7 @@ def _memo(lang: str) -> _Memo:
         if words.endswith(".") and not token.endswith("."):
             return words[:-1] + _STOP
         # Behind letters and digits no word can go on: the token has them all.
-        return words + _OPEN if spaced and words and not WORDY.match(token[-1]) else words
+        is_open = spaced and _run_together(words, "a") and not WORDY.match(token[-1])
+        return words + _OPEN if is_open else words
 
     return _Memo(say)
