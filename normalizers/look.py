@@ -40,7 +40,6 @@ _IS_SMALL = np.isin(np.arange(256), list(b"IVX"))
 _SEVERAL = re.compile(f"[IVX]{{2,6}}{END_BYTES}".encode())
 _LONGEST_RUN = 256
 """Bytes that an address may go back from its "@" or ".com"."""
-_LONGEST_WORD = 48
 _LONGEST_SPAN = 80
 _BREAKS = b" \t\n\r\x0b\x0c"
 _RUN = bytes(set(range(33, 256)) - set(b'"<>()[]{}'))
@@ -226,13 +225,15 @@ def _before(utf8: Bytes, offsets: Positions, at: Positions, words: Tails, probe:
     memory = utf8.data
     marks = set()
     for place, low_, high in _with_rows(offsets, at[words.hashes[hashed(tail_codes(tails))]]):
-        first = max(low_, place - _LONGEST_WORD)
-        found = words.pattern.search(memory[first:place])
-        if not found or not words.following.match(memory, place, high):
+        if not words.following.match(memory, place, high):
             continue
-        start = first + found.start()
-        if not (probe.spaced and _is_wordy(memory[max(first, start - 4) : start])):
-            marks.add(start)
+        for pattern, longest in words.patterns:
+            first = max(low_, place - longest)
+            found = pattern.search(memory[first:place])
+            start = first + found.start() if found else 0
+            if found and not (probe.spaced and _is_wordy(memory[max(low_, start - 4) : start])):
+                marks.add(start)
+                break
     return np.array(sorted(marks), np.int64)
 
 

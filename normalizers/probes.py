@@ -29,6 +29,7 @@ WIDTH = 8
 """Bytes of a word that are compared by hash."""
 TAIL = 4
 """Bytes of a word's end that are compared by hash."""
+_LONGEST_COMPOUND = 48
 NUMERALS = b"IVXLCDM"
 LETTER = np.array([chr(i).isalnum() and i < 128 for i in range(256)])
 
@@ -82,8 +83,8 @@ class Tails:
     """By pair, as in `Probe.behind`: some word ends so."""
     hashes: Flags
     """By hash: some word ends so, see `tail_codes`."""
-    pattern: re.Pattern[bytes]
-    """A word at the end of a text, with a dot and a gap, or none, behind it."""
+    patterns: tuple[tuple[re.Pattern[bytes], int], ...]
+    """A word at the end of a text, with a dot and a gap, or none, behind it; bytes of the longest match."""
     following: re.Pattern[bytes]
     """What must stand behind it."""
 
@@ -238,9 +239,17 @@ def _tails(
     for end in tails:
         last[end[-1], end[-2] if end[-2] != 0x20 else slice(None)] = True
     hashes[hashed(tail_codes(np.frombuffer(b"".join(tails), np.uint8).reshape(-1, TAIL)))] = True
-    compound = rf"|[A-Za-z\xc3-\xf4][^\s<>()]*{any_of(ends)}" if ends else ""
-    pattern = rf"(?:(?:{any_of(before)} )?{any_of(words)}{compound}){gap}\Z"
-    return Tails(last.reshape(-1), hashes, re.compile(pattern.encode()), re.compile(following.encode()))
+    before = list(before)
+    longest = sum(max((len(part.encode()) for part in parts), default=0) for parts in (before, words))
+    patterns = [(rf"(?:{any_of(before)} )?{any_of(words)}{gap}\Z", longest + len(" .\u202f".encode()))]
+    if ends:
+        patterns.append((rf"(?<![^\s<>()])[^\s<>()]+{any_of(ends)}{gap}\Z", _LONGEST_COMPOUND))
+    return Tails(
+        last=last.reshape(-1),
+        hashes=hashes,
+        patterns=tuple((re.compile(pattern.encode()), longest) for pattern, longest in patterns),
+        following=re.compile(following.encode()),
+    )
 
 
 def tail_codes(ends: Bytes) -> Codes:
