@@ -84,7 +84,8 @@ class Tails:
     hashes: Flags
     """By hash: some word ends so, see `tail_codes`."""
     patterns: tuple[tuple[re.Pattern[bytes], int], ...]
-    """A word at the end of a text, with a dot and a gap, or none, behind it; bytes of the longest match."""
+    """A word at the end of a text, with a dot and a gap, or none, behind it; and bytes of the longest match.
+    The first that fits counts."""
     following: re.Pattern[bytes]
     """What must stand behind it."""
 
@@ -131,7 +132,8 @@ def make_probe(
 
     `ends`: what a word before a number may end with, in lower case ("Goethestr. 3"). `names`: words that
     belong to a word before a numeral ("von Karl IV."); None where a capitalised word that is none of
-    `before_numeral` is no token. `numerals`: a pattern of spans that begin with a numeral, of 80 bytes at most.
+    `before_numeral` is no token. `numerals`: a pattern of spans that begin with a numeral, of 80 bytes at
+    most.
     """
     behind, before = np.zeros((2, 256, 256), np.uint16)  # second byte, first byte
     _add_cased(behind)
@@ -239,9 +241,12 @@ def _tails(
     for end in tails:
         last[end[-1], end[-2] if end[-2] != 0x20 else slice(None)] = True
     hashes[hashed(tail_codes(np.frombuffer(b"".join(tails), np.uint8).reshape(-1, TAIL)))] = True
-    before = list(before)
-    longest = sum(max((len(part.encode()) for part in parts), default=0) for parts in (before, words))
-    patterns = [(rf"(?:{any_of(before)} )?{any_of(words)}{gap}\Z", longest + len(" .\u202f".encode()))]
+    word = f"{any_of(words)}{gap}\\Z"
+    longest = max((len(word.encode()) for word in words), default=0) + len(".\u202f".encode())
+    patterns = [(word, longest)]
+    if before := list(before):
+        first = max(len(f"{word} ".encode()) for word in before)
+        patterns.insert(0, (f"{any_of(before)} {word}", first + longest))
     if ends:
         patterns.append((rf"(?<![^\s<>()])[^\s<>()]+{any_of(ends)}{gap}\Z", _LONGEST_COMPOUND))
     return Tails(

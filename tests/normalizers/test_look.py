@@ -112,7 +112,7 @@ def test_a_numeral_is_found_by_the_word_before_it(text, mark):
     ("text", "mark"), [("Rocky III", 0), ("see Rocky II, or", 4), ("see rocky II", None), ("Rocky I", None)]
 )
 def test_a_name_before_a_numeral_of_several_letters_is_found(text, mark):
-    found = look(pa.array([text]), make_probe("", names=True))
+    found = look(pa.array([text]), make_probe("", names=[]))
     assert found.marks.tolist() == ([] if mark is None else [mark])
 
 
@@ -133,6 +133,31 @@ def test_a_name_before_a_numeral_of_several_letters_is_found(text, mark):
 def test_words_before_a_number_are_found_from_its_first_digit(text, marks):
     probe = make_probe("5", before_number=["March", "no", "No", "p.", "मार्च", "US$"])
     assert before_numbers(*rows_of(pa.array([text])), probe).tolist() == marks
+
+
+@pytest.mark.parametrize(
+    ("text", "marks"),
+    [
+        ("Goethestr. 5", [0]),
+        ("in (Österstr. 5)", [4]),
+        ("Karl-Marx-Str. 5, dstr. 5", [10, 18]),
+        ("Str. 5", [0]),
+        ("Astronaut 5", []),
+        ("str. x", []),
+        ("x" * 60 + "str. 5", []),
+    ],
+)
+def test_a_word_before_a_number_is_found_by_its_end(text, marks):
+    probe = make_probe("5", before_number=["Str."], ends=["str."])
+    assert before_numbers(*rows_of(pa.array([text])), probe).tolist() == marks
+
+
+@pytest.mark.parametrize(
+    ("text", "marks"), [("von Karl V", [0]), ("Karl V", [0]), ("davon Karl V", [6]), ("von Karla V", [])]
+)
+def test_a_word_that_belongs_to_one_before_a_numeral_is_found_with_it(text, marks):
+    probe = make_probe("", before_numeral=["Karl"], names=["von"])
+    assert look(pa.array([text]), probe).marks.tolist() == marks
 
 
 def test_a_set_is_spread_over_its_ranges():
