@@ -83,17 +83,20 @@ def int_array(values: npt.NDArray[np.int32], valid: Flags) -> pa.Array:
 def string_array(texts: Sequence[str], kind: pa.DataType) -> pa.Array:
     """Texts as string or large_string; raises pa.ArrowCapacityError for more than a string column holds."""
     encoded = [text.encode() for text in texts]
+    return array_of(b"".join(encoded), np.fromiter(map(len, encoded), np.int64, len(encoded)), kind)
+
+
+def array_of(utf8: bytes, sizes: Positions, kind: pa.DataType) -> pa.Array:
+    """A string or large_string array of rows of `sizes` bytes; raises pa.ArrowCapacityError as above."""
+    ends = np.zeros(len(sizes) + 1, np.int64)
+    np.cumsum(sizes, out=ends[1:])
     large = pa.types.is_large_string(kind)
-    ends = np.zeros(len(encoded) + 1, np.int64)
-    np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)), out=ends[1:])
     if not large and ends[-1] > _MOST:
         raise pa.ArrowCapacityError(
             f"{ends[-1]} bytes do not fit one string array (at most {_MOST}): use large_string or fewer rows"
         )
     at = ends if large else ends.astype(np.int32)
-    return pa.Array.from_buffers(
-        kind, len(encoded), [None, pa.py_buffer(at), pa.py_buffer(b"".join(encoded))]
-    )
+    return pa.Array.from_buffers(kind, len(sizes), [None, pa.py_buffer(at), pa.py_buffer(utf8)])
 
 
 def _bits(flags: Flags) -> pa.Buffer:

@@ -1,8 +1,8 @@
 """Which rows of a column can hold a token, and where words stand that begin one.
 
-One pass over the buffer finds rare bytes: digits, capitals, dots. The pairs that they make with their
-neighbours are looked up in tables; of those that may begin a word some hundred in a megabyte are left when
-hashes are compared, and are asked with the pattern itself. Nothing is missed, and no row is looked at twice.
+One pass over the buffer looks every pair of adjacent bytes up in a table. Of those that may stand in a word
+some hundred in a megabyte are left when hashes are compared, and are asked with the pattern itself. Nothing
+is missed, and no row is looked at twice.
 """
 
 from __future__ import annotations
@@ -38,8 +38,11 @@ from normalizers.utf8 import Bytes, Flags, Positions
 _IS_NUMERAL = np.isin(np.arange(256), list(NUMERALS))
 _IS_SMALL = np.isin(np.arange(256), list(b"IVX"))
 _SEVERAL = re.compile(f"[IVX]{{2,6}}{END_BYTES}".encode())
+_CHUNK = 1 << 16
+"""Bytes looked up at a time: numpy widens the pairs to eight bytes each, which stay in the cache."""
 _LONGEST_RUN = 256
 """Bytes that an address may go back from its "@" or ".com"."""
+_LONGEST_WORD = 48
 _LONGEST_SPAN = 80
 _BREAKS = b" \t\n\r\x0b\x0c"
 _RUN = bytes(set(range(33, 256)) - set(b'"<>()[]{}'))
@@ -65,21 +68,34 @@ def look(column: pa.Array, probe: Probe) -> Found:
     rows, cased = np.zeros(len(column), np.bool_), np.zeros(len(column), np.bool_)
     marks, foreign = np.zeros(0, np.int64), False
     if len(utf8):
-        at = np.flatnonzero(np.frombuffer(utf8.tobytes().translate(probe.rare), np.bool_))
-        # What is taken for the byte before the first or behind the last: no sign and no word goes around.
-        behind, before = probe.behind[_pairs(utf8, at - 1)], probe.before[_pairs(utf8, at)]
-        signs = at[behind & SIGN > 0]
-        wide = _wide_signs(utf8, at[behind & WIDE_SIGN > 0], probe)
+        at = _marked(utf8, probe.marked)
+        action = probe.actions[_pairs(utf8, at)]
+        # A pair belongs to the row of its second byte, so the first byte of all is looked at by itself.
+        signs = at[action & SIGN > 0] + 1
+        if probe.actions[int(utf8[0]) << 8] & SIGN:
+            signs = np.append(signs, 0)
+        wide = _wide_signs(utf8, at[action & WIDE_SIGN > 0] + 1, probe)
         first = np.zeros(len(utf8) + 1, np.bool_)
         first[offsets] = True
-        words = _words(utf8, offsets, _beginnings(utf8, first, at, behind | before, probe), probe)
-        numerals = _numerals(utf8, offsets, first, at[behind & NUMERAL > 0], probe)
+        words = _words(utf8, offsets, _beginnings(utf8, first, at, action, probe), probe)
+        numerals = _numerals(utf8, offsets, first, at[action & NUMERAL > 0] + 1, probe)
         marks = np.sort(np.concatenate((words, numerals)))
         rows[_row_of(offsets, np.concatenate((signs, wide, marks)))] = True
-        cased[_row_of(offsets, at[behind & CASED > 0])] = True
+        cased[_row_of(offsets, at[action & CASED > 0])] = True
         foreign = _may_be_foreign(utf8, signs, wide)
     rows &= given(column)
     return Found(rows, cased, marks, foreign)
+
+
+def _marked(utf8: Bytes, marked: Flags) -> Positions:
+    """Positions of pairs that are marked, in no order."""
+    found = []
+    for low in range(0, len(utf8), _CHUNK):
+        for start in (low, low + 1):  # pairs that begin at even places, then those at odd ones
+            part = utf8[start : min(start + _CHUNK, len(utf8))]
+            pairs = part[: len(part) // 2 * 2].view("<u2")
+            found.append(np.flatnonzero(marked.take(pairs)) * 2 + start)
+    return np.concatenate(found)
 
 
 def _row_of(offsets: Positions, at: Positions) -> Positions:
@@ -87,7 +103,7 @@ def _row_of(offsets: Positions, at: Positions) -> Positions:
 
 
 def _pairs(utf8: Bytes, at: Positions) -> Positions:
-    return utf8[at].astype(np.int64) | utf8.take(at + 1, mode="clip").astype(np.int64) << 8
+    return utf8[at].astype(np.int64) | utf8[at + 1].astype(np.int64) << 8
 
 
 def _wide_signs(utf8: Bytes, at: Positions, probe: Probe) -> Positions:
@@ -100,17 +116,23 @@ def _wide_signs(utf8: Bytes, at: Positions, probe: Probe) -> Positions:
 
 
 def _may_be_foreign(utf8: Bytes, signs: Positions, wide: Positions) -> bool:
-    """Whether some sign may be a digit beyond ASCII: no digit begins with the bytes C2, C3 and E2."""
+    """Whether some sign may be a digit beyond ASCII, by the bytes that those begin with."""
     two = signs[utf8[signs] >= 0x80]
-    return bool((utf8[wide - 2] != 0xE2).any() or (utf8[two - 1] > 0xC3).any())
+    three = utf8[wide - 2]
+    # Two bytes before the third of a digit stands E0, E1, EA or EF; of four bytes the third is at `wide`.
+    return bool((utf8[two - 1] > 0xC3).any() or ((three >= 0xE0) & (three != 0xE2)).any())
 
 
 def _beginnings(utf8: Bytes, first: Flags, at: Positions, action: Actions, probe: Probe) -> Positions:
     """Where the first bytes of some word stand, by hash; ascending. `first`: where rows begin."""
-    found = []
+    found = [np.zeros(0, np.int64)]
+    words = action >= FIRST
+    at, action = at[words], action[words]
+    used = int(np.bitwise_or.reduce(action, initial=0))
     for place in range(WIDTH):
-        here = at[action & (FIRST << place) > 0] - place
-        found.append(here[here >= 0])
+        if used & FIRST << place:
+            here = at[action & (FIRST << place) > 0] - place
+            found.append(here[here >= 0])
     begin = _unique(np.concatenate(found))
     if probe.spaced:
         # Most places are inside of words: "act" in "fact". Only letters of ASCII are told apart here.
@@ -222,18 +244,17 @@ def _before(utf8: Bytes, offsets: Positions, at: Positions, words: Tails, probe:
     places = end[:, None] + np.arange(-TAIL, 0)
     low = offsets[_row_of(offsets, at)][:, None]
     tails = np.where(places >= low, utf8.take(places, mode="clip"), 0x20).astype(np.uint8)
+    at = at[words.hashes[hashed(tail_codes(tails))]]
     memory = utf8.data
     marks = set()
-    for place, low_, high in _with_rows(offsets, at[words.hashes[hashed(tail_codes(tails))]]):
-        if not words.following.match(memory, place, high):
+    for place, low_, high in _with_rows(offsets, at):
+        first = max(low_, place - _LONGEST_WORD)
+        start = words.begin(bytes(memory[first:place]))
+        if start < 0 or not words.following.match(memory, place, high):
             continue
-        for pattern, longest in words.patterns:
-            first = max(low_, place - longest)
-            found = pattern.search(memory[first:place])
-            start = first + found.start() if found else 0
-            if found and not (probe.spaced and _is_wordy(memory[max(low_, start - 4) : start])):
-                marks.add(start)
-                break
+        start += first
+        if not (probe.spaced and _is_wordy(memory[max(low_, start - 4) : start])):
+            marks.add(start)
     return np.array(sorted(marks), np.int64)
 
 

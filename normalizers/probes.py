@@ -1,8 +1,8 @@
-"""What to look for in the bytes of a column: tables of rare bytes, of pairs and of words.
+"""What to look for in the bytes of a column: tables of pairs and of words.
 
-A sign (a digit, `%`, `€`) is found by its last two bytes. A word (`Dr.`) has one rare byte among its first
-eight, which is found with its neighbour; then the word is compared by hash. What stands before a number or a
-numeral (`March 5`, `Part IV`) is looked for from there, by the hash of its last four bytes.
+A sign (a digit, `%`, `€`) is found by its last two bytes. A word (`Dr.`) has one rare pair of bytes among its
+first eight; where the pair stands, the word is compared by hash. What stands before a number or a numeral
+(`March 5`, `Part IV`) is looked for from there, by the hash of its last four bytes.
 """
 
 from __future__ import annotations
@@ -23,13 +23,15 @@ Codes = npt.NDArray[np.uint64]
 
 GAP_BYTES = "(?: |\u00a0|\u2009|\u202f)"
 """`patterns.GAP` for patterns on bytes, where a character is not one place."""
+_GAP_BACK = r"(?: |\xa0\xc2|[\x89\xaf]\x80\xe2)"
+"""The same, read backwards."""
+_WORD_BYTES = bytes(byte for byte in range(256) if chr(byte).isalnum() or byte >= 0x80)
 END_BYTES = "(?![0-9A-Za-z_])"
 """No ASCII letter or digit follows."""
 WIDTH = 8
 """Bytes of a word that are compared by hash."""
 TAIL = 4
 """Bytes of a word's end that are compared by hash."""
-_LONGEST_COMPOUND = 48
 NUMERALS = b"IVXLCDM"
 LETTER = np.array([chr(i).isalnum() and i < 128 for i in range(256)])
 
@@ -42,11 +44,9 @@ CASED = 4
 NUMERAL = 8
 """They are a blank and the first letter of a numeral."""
 FIRST = 16
-"""This bit and those above: a word may have begun so many bytes before the rare byte."""
+"""This bit and those above: a word may have begun so many bytes before the pair."""
 
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-_USUAL = 0.015
-"""Up to this share of all bytes one more rare byte costs nothing."""
 _LETTERS = zip("etaoinsrhldcumfpgwybvkxjqz", (
     .12, .09, .08, .075, .07, .07, .065, .06, .05, .04, .04, .03, .028, .025, .022, .02,
     .02, .02, .018, .015, .01, .007, .002, .001, .001, .001), strict=True)  # fmt: skip
@@ -80,26 +80,44 @@ class Tails:
     """Words before a number or numeral, looked for from their end."""
 
     last: Flags
-    """By pair, as in `Probe.behind`: some word ends so."""
+    """By pair, as in `Probe.actions`: some word ends so."""
     hashes: Flags
     """By hash: some word ends so, see `tail_codes`."""
-    patterns: tuple[tuple[re.Pattern[bytes], int], ...]
-    """A word at the end of a text, with a dot and a gap, or none, behind it; and bytes of the longest match.
-    The first that fits counts."""
+    gap: re.Pattern[bytes]
+    """What may stand between a word and the number, read backwards."""
+    words: frozenset[bytes]
+    """Words that are one run of letters with which no longer word ends ("Paul", as there is "John Paul")."""
+    pattern: re.Pattern[bytes]
+    """Any word at the end of a text."""
+    compound: re.Pattern[bytes] | None
+    """A run of visible characters at the end of a text that ends as some words do."""
+    before: re.Pattern[bytes] | None
+    """What belongs to a word in front of it, at the end of a text."""
     following: re.Pattern[bytes]
-    """What must stand behind it."""
+    """What must stand behind the gap."""
+
+    def begin(self, text: bytes) -> int:
+        """Where the word begins that ends the text, gap included; -1 for none."""
+        gap = self.gap.match(text[::-1])
+        body = text[: len(text) - gap.end()] if gap else text
+        start = len(body.rstrip(_WORD_BYTES))
+        if body[start:] not in self.words:
+            found = (self.compound and self.compound.search(body)) or self.pattern.search(body)
+            if not found:
+                return -1
+            start = found.start()
+        earlier = self.before and self.before.search(body[:start])
+        return earlier.start() if earlier else start
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
     """What to look for in one language."""
 
-    rare: bytes
-    """For `bytes.translate`: 1 for a byte worth a look, 0 for the others."""
-    behind: Actions
-    """What to do by a byte and the rare one behind it, first + 256 * second: a sum of `SIGN` and the like."""
-    before: Actions
-    """The same by the rare byte and the one behind it."""
+    actions: Actions
+    """What to do by pair, first byte + 256 * second: a sum of `SIGN` and the like."""
+    marked: Flags
+    """Where `actions` is not 0."""
     wide: Flags
     """By code point: a sign of three bytes."""
     grams: tuple[tuple[int, Flags], ...]
@@ -122,7 +140,7 @@ def make_probe(
     words: Sequence[Words] = (),
     *,
     before_number: Iterable[str] = (),
-    ends: Sequence[str] = (),
+    ends: Iterable[str] = (),
     before_numeral: Sequence[str] = (),
     names: Iterable[str] | None = None,
     numerals: str = "",
@@ -135,25 +153,25 @@ def make_probe(
     `before_numeral` is no token. `numerals`: a pattern of spans that begin with a numeral, of 80 bytes at
     most.
     """
-    behind, before = np.zeros((2, 256, 256), np.uint16)  # second byte, first byte
-    _add_cased(behind)
-    wide = _add_signs(signs, behind)
+    actions = np.zeros((256, 256), np.uint16)  # second byte, first byte
+    _add_cased(actions)
+    wide = _add_signs(signs, actions)
     if before_numeral or names is not None or numerals:
-        behind[np.ix_(list(NUMERALS), [0x20, 0xA0])] |= NUMERAL
+        actions[np.ix_(list(NUMERALS), [0x20, 0xA0])] |= NUMERAL
     groups = [group for group in words if group.beginnings]
     grams = {start.encode()[:WIDTH] for group in groups for start in group.beginnings}
-    _add_grams(grams, behind, before)
+    _add_grams(grams, actions)
+    table = actions.reshape(-1)
     return Probe(
-        rare=(behind.any(axis=1) | before.any(axis=0)).tobytes(),
-        behind=behind.reshape(-1),
-        before=before.reshape(-1),
+        actions=table,
+        marked=table > 0,
         wide=wide,
         grams=tuple((size, _hashes(grams, size)) for size in sorted({len(gram) for gram in grams})),
         pattern=re.compile(b"|".join(b"(" + group.pattern.encode() + b")" for group in groups) or b"(?!)"),
         kinds=tuple((group.kind, group.bounded and spaced) for group in groups),
-        before_number=_tails(before_number, rf"\.?(?:{GAP_BYTES}|[-/])?", "", ends=ends),
+        before_number=_tails(before_number, rf"(?:{_GAP_BACK}|[-/])?\.?", ends=ends),
         before_numeral=_tails(
-            before_numeral, rf"\.?{GAP_BYTES}", rf"[IVXLCDM]{{1,9}}{END_BYTES}", before=names or ()
+            before_numeral, rf"{_GAP_BACK}\.?", rf"[IVXLCDM]{{1,9}}{END_BYTES}", before=names or ()
         ),
         names=None if names is None else re.compile(rf"(?:{any_of(names)} )?[A-Z][a-z]+".encode()),
         numerals=re.compile(numerals) if numerals else None,
@@ -161,7 +179,7 @@ def make_probe(
     )
 
 
-def _add_cased(behind: Actions) -> None:
+def _add_cased(actions: Actions) -> None:
     """Mark the pairs that begin a character beyond ASCII whose lower case may be another one.
 
     More than needed beyond two bytes; a test compares with all of Unicode.
@@ -171,52 +189,39 @@ def _add_cased(behind: Actions) -> None:
         (0xE2, 0x84, 0x86), (0xE2, 0x92, 0x93), (0xE2, 0xB0, 0xB3), (0xEA, 0x99, 0x9F), (0xEF, 0xBC, 0xBC),
         (0xF0, 0x90, 0x91), (0xF0, 0x96, 0x96), (0xF0, 0x9E, 0x9E),
     ):  # fmt: skip
-        behind[low : high + 1, lead] |= CASED
+        actions[low : high + 1, lead] |= CASED
     for lead in (*range(0xC4, 0xCA), *range(0xCD, 0xD6)):
-        behind[0x80:0xC0, lead] |= CASED
+        actions[0x80:0xC0, lead] |= CASED
 
 
-def _add_signs(signs: Iterable[str], behind: Actions) -> Flags:
+def _add_signs(signs: Iterable[str], actions: Actions) -> Flags:
     """Mark the pairs that end the signs; which characters of three bytes are signs, by code point."""
     wide = np.zeros(0x10000, np.bool_)
     for sign in signs:
         utf8 = sign.encode()
         if len(utf8) == 1:
-            behind[utf8[0]] |= SIGN
+            actions[utf8[0]] |= SIGN
         elif len(utf8) == 2:
-            behind[utf8[1], utf8[0]] |= SIGN
+            actions[utf8[1], utf8[0]] |= SIGN
         else:
-            behind[utf8[2], utf8[1]] |= WIDE_SIGN
+            actions[utf8[2], utf8[1]] |= WIDE_SIGN
             if len(utf8) == 3:
                 wide[ord(sign)] = True
     return wide
 
 
-def _add_grams(grams: Iterable[bytes], behind: Actions, before: Actions) -> None:
-    """Mark for each gram, in one of the tables, the pair that is cheapest to find."""
-    rare = {byte for byte in range(256) if behind[byte].any()}
-    for gram in sorted(grams, key=len):
-        costs = []
-        for place, byte in enumerate(gram):
-            alone = 0.0 if byte in rare else max(_share(byte) - _USUAL, 0.0)
-            costs += [
-                (alone + 10 * _share(byte) * _share(gram[at]), place, at)
-                for at in (place - 1, place + 1)
-                if 0 <= at < len(gram)
-            ]
-        _, place, at = min(costs)
-        if at < place:
-            behind[gram[place], gram[at]] |= FIRST << place
-        else:
-            before[gram[at], gram[place]] |= FIRST << place
-        rare.add(gram[place])
+def _add_grams(grams: Iterable[bytes], actions: Actions) -> None:
+    """Mark for each gram its rarest pair."""
+    for gram in grams:
+        place = min(range(len(gram) - 1), key=lambda k: _share(gram[k]) * _share(gram[k + 1]))
+        actions[gram[place + 1], gram[place]] |= FIRST << place
 
 
 def _share(byte: int) -> float:
     """How often a byte stands in text, roughly: a guess that costs time when it is wrong, nothing else."""
     if byte >= 0x80:  # of three bytes the first two say the script only
         return 0.3 if byte >= 0xC0 else 0.1
-    return _SHARES.get(byte, 0.002)
+    return _SHARES.get(byte, 0.012 if chr(byte).isupper() else 0.002)
 
 
 def _hashes(grams: Iterable[bytes], size: int) -> Flags:
@@ -232,27 +237,30 @@ def hashed(codes: Codes) -> Codes:
 
 
 def _tails(
-    words: Iterable[str], gap: str, following: str, *, before: Iterable[str] = (), ends: Sequence[str] = ()
+    words: Iterable[str],
+    gap: str,
+    following: str = "",
+    *,
+    ends: Iterable[str] = (),
+    before: Iterable[str] = (),
 ) -> Tails:
-    words, ends = sorted(words), [end.removesuffix(".") for end in ends]
+    words, earlier, ends = sorted(words), [*before], [end.removesuffix(".") for end in ends]
     last, hashes = np.zeros((256, 256), np.bool_), np.zeros(65536, np.bool_)
-    longer = [letter + end for end in ends for letter in ["", *spread("a-z")]]
-    tails = [word.removesuffix(".").encode()[-TAIL:].rjust(TAIL) for word in (*words, *longer)]
+    longer = [letter + end for end in ends for letter in spread("a-z")]
+    tails = [word.removesuffix(".").encode()[-TAIL:].rjust(TAIL) for word in (*words, *ends, *longer)]
     for end in tails:
         last[end[-1], end[-2] if end[-2] != 0x20 else slice(None)] = True
     hashes[hashed(tail_codes(np.frombuffer(b"".join(tails), np.uint8).reshape(-1, TAIL)))] = True
-    word = f"{any_of(words)}{gap}\\Z"
-    longest = max((len(word.encode()) for word in words), default=0) + len(".\u202f".encode())
-    patterns = [(word, longest)]
-    if before := list(before):
-        first = max(len(f"{word} ".encode()) for word in before)
-        patterns.insert(0, (f"{any_of(before)} {word}", first + longest))
-    if ends:
-        patterns.append((rf"(?<![^\s<>()])[^\s<>()]+{any_of(ends)}{gap}\Z", _LONGEST_COMPOUND))
+    bare = [word.removesuffix(".").encode() for word in words]
+    last_words = {word[len(word.rstrip(_WORD_BYTES)) :] for word in bare if word.rstrip(_WORD_BYTES)}
     return Tails(
         last=last.reshape(-1),
         hashes=hashes,
-        patterns=tuple((re.compile(pattern.encode()), longest) for pattern, longest in patterns),
+        gap=re.compile(gap.encode()),
+        words=frozenset(bare).difference(last_words),
+        pattern=re.compile(f"{any_of(map(bytes.decode, bare))}\\Z".encode()),
+        compound=re.compile(rf"(?<![^\s<>()])[^\s<>()]+{any_of(ends)}\Z".encode()) if ends else None,
+        before=re.compile(rf"(?<![0-9A-Za-z_\x80-\xff]){any_of(earlier)} \Z".encode()) if earlier else None,
         following=re.compile(following.encode()),
     )
 

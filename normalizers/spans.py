@@ -43,6 +43,8 @@ class Spans:
     """A written token with all its context, as the one group; it begins with a set, to be found fast."""
     spaced: bool
     """Whether blanks stand between words."""
+    unsettled: re.Pattern[str]
+    """Words that hold this might be, or make with what stands beside them, a token themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ def spans_of(code: str) -> Spans:
         ),
         token=re.compile(f"({_token(code, tables, context, signs, spaced)})"),
         spaced=spaced,
+        unsettled=re.compile(rf"[^{WORD} '’-]|(?i:{any_of(_abbreviations(tables)[1])})"),
     )
 
 

@@ -17,13 +17,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from normalizers.columns import bit_array, flags_of, per_chunk, rows_of, string_array
+from normalizers.columns import array_of, bit_array, flags_of, per_chunk, rows_of, string_array
 from normalizers.digits import fold_digits
 from normalizers.languages import language
 from normalizers.look import Found, before_numbers, look
 from normalizers.patterns import WORD, WORDY
 from normalizers.spans import MARK, NAMING, spans_of
-from normalizers.utf8 import Bytes, Positions
+from normalizers.utf8 import Bytes, Flags, Positions
 from normalizers.voices import voice_of
 
 MEMO_SIZE = 200_000
@@ -33,14 +33,18 @@ MEMO_LENGTH = 128
 _PASSES = 4
 _TEXT = 1 << 21
 """Bytes of rows said as one text: enough to forget the cost of a row, little enough for the cache."""
-_ROWS = "\x1e\x1f\x1d\x1c"
+_ROWS = (b"\x1e", b"\x1f", b"\x1d", b"\x1c")
 """One of these stands between rows while they are one text: white space to every pattern."""
 _STOP = "\ufdd2"
 """The full stop of "p. m.", which is that of the sentence too when one follows."""
 _OPEN = "\ufdd3"
 """A blank, if a word follows: "5%of"."""
-_ENDS = frozenset(_STOP + _OPEN)
-_PLAIN = frozenset(' \n\t\u00a0()[]{}<>"“”‘«»„,;:!?/|*~' + _ROWS)
+_AGAIN = "\ufdd4"
+"""Behind words that make their row worth another look."""
+_ENDS = _STOP + _OPEN + _AGAIN
+_OPEN_ENDS = frozenset(_STOP + _OPEN)
+_RESERVED = f"[{MARK}{_STOP}{_OPEN}{_AGAIN}]"
+_PLAIN = frozenset(' \n\t\u00a0()[]{}<>"“”‘«»„,;:!?/|*~\x1c\x1d\x1e\x1f')
 """Characters behind which words stand as they are; in front of other ones somebody has to look."""
 _LONGEST_WORD = 40
 _LONGEST_CODE = 6
@@ -110,36 +114,39 @@ def _kept(found: Found, column: pa.Array) -> Found:
 
 def _settled(hits: pa.Array, found: Found, lang: str, passes: int) -> pa.Array:
     """Each row said until nothing in it changes: some spoken forms uncover a new token ("a.&b.com")."""
-    said = pc.utf8_lower(_said(hits, found, lang))
-    if passes == 1:
+    said, unsure = _said(hits, found, lang)
+    said = pc.utf8_lower(said)
+    if passes == 1 or not unsure.any():
         return said
-    found = look(said, spans_of(lang).probe)
-    again = found.rows & flags_of(pc.not_equal(said, hits))
+    mask = bit_array(unsure)
+    rows = said.filter(mask)
+    found = look(rows, spans_of(lang).probe)
+    again = found.rows & flags_of(pc.not_equal(rows, hits.filter(mask)))
     if not again.any():
         return said
-    mask = bit_array(again)
-    rest = _settled(said.filter(mask), _kept(replace(found, rows=again), said), lang, passes - 1)
-    return pc.replace_with_mask(said, mask, rest)
+    inner = bit_array(again)
+    rest = _settled(rows.filter(inner), _kept(replace(found, rows=again), rows), lang, passes - 1)
+    return pc.replace_with_mask(said, mask, pc.replace_with_mask(rows, inner, rest))
 
 
-def _said(hits: pa.Array, found: Found, lang: str) -> pa.Array:
-    """Rows with all their tokens said, in their own case."""
+def _said(hits: pa.Array, found: Found, lang: str) -> tuple[pa.Array, Flags]:
+    """Rows with all their tokens said, in their own case; and which of them should be looked at again."""
     probe = spans_of(lang).probe
     utf8, offsets = rows_of(hits)
-    if (
-        b"\xef\xb7" in utf8.tobytes()
-        and pc.any(pc.match_substring_regex(hits, f"[{MARK}{_STOP}{_OPEN}]")).as_py()
-    ):
+    if b"\xef\xb7" in utf8.tobytes() and pc.any(pc.match_substring_regex(hits, _RESERVED)).as_py():
         # They mean nothing in a text, and something else here.
-        hits = pc.replace_substring_regex(hits, f"[{MARK}{_STOP}{_OPEN}]", "")
+        hits = pc.replace_substring_regex(hits, _RESERVED, "")
         return _said(hits, look(hits, probe), lang)
     marks = found.marks
     if found.foreign:
         utf8, offsets, marks = fold_digits(utf8, offsets, marks)
     marks = np.sort(np.concatenate((marks, before_numbers(utf8, offsets, probe))))
     marks = marks[np.diff(marks, prepend=-1) > 0]
-    said = [row for rows in _slices(utf8, offsets, marks) for row in _said_together(*rows, lang)]
-    return string_array(said, hits.type)
+    parts = [_said_together(*rows, lang) for rows in _slices(utf8, offsets, marks)]
+    sizes = np.concatenate([sizes for _, sizes in parts])
+    said = array_of(b"".join(part for part, _ in parts), sizes, hits.type)
+    unsure = flags_of(pc.match_substring(said, _AGAIN))
+    return (pc.replace_substring(said, _AGAIN, "") if unsure.any() else said), unsure
 
 
 def _slices(
@@ -155,28 +162,26 @@ def _slices(
         first = last
 
 
-def _said_together(utf8: Bytes, begins: Positions, marks: Positions, lang: str) -> list[str]:
-    """Rows said as one text, in which one sign stands between them and another at each mark."""
+def _said_together(utf8: Bytes, begins: Positions, marks: Positions, lang: str) -> tuple[bytes, Positions]:
+    """Rows said as one text, where one sign stands between them and another at each mark; their lengths."""
     text = utf8.tobytes()
-    between = next((sign for sign in _ROWS if sign.encode() not in text), None)
+    between = next((sign for sign in _ROWS if sign not in text), None)
     if between is None:  # hardly a text; but a row must not depend on those beside it
-        edges = [0, *begins.tolist(), len(utf8)]
-        alone = [(low, high) for low, high in itertools.pairwise(edges)]
-        return [
-            _say(
-                _with_signs(utf8[low:high], marks[(marks >= low) & (marks < high)] - low, begins[:0], " "),
-                lang,
-            )
-            for low, high in alone
-        ]
-    return _say(_with_signs(utf8, marks, begins, between), lang).split(between)
+        edges = itertools.pairwise([0, *begins.tolist(), len(utf8)])
+        rows = [(utf8[low:high], marks[(marks >= low) & (marks < high)] - low) for low, high in edges]
+        said = [_say(_with_signs(row, begins[:0], inside, b" "), lang).encode() for row, inside in rows]
+        return b"".join(said), np.array([len(row) for row in said])
+    whole = _say(_with_signs(utf8, begins, marks, between), lang).encode()
+    ends = np.flatnonzero(np.frombuffer(whole, np.uint8) == between[0])
+    ends = np.append(ends - np.arange(len(ends)), len(whole) - len(ends))
+    return whole.replace(between, b""), np.diff(ends, prepend=0)
 
 
-def _with_signs(utf8: Bytes, marks: Positions, begins: Positions, between: str) -> str:
-    """The text with a mark at each of the places `marks`, and before it `between` at each of `begins`."""
+def _with_signs(utf8: Bytes, begins: Positions, marks: Positions, between: bytes) -> str:
+    """The text with `between` at each of `begins` and a mark at each of the places `marks`."""
     mark = np.frombuffer(MARK.encode(), np.uint8)
     at = np.concatenate((begins, np.repeat(marks, len(mark))))
-    signs = np.concatenate((np.full(len(begins), ord(between), np.uint8), np.tile(mark, len(marks))))
+    signs = np.concatenate((np.full(len(begins), between[0], np.uint8), np.tile(mark, len(marks))))
     return np.insert(utf8, at, signs).tobytes().decode()
 
 
@@ -186,23 +191,34 @@ def _say(text: str, lang: str) -> str:
     parts = spans.token.split(text)
     said = list(map(memo.__getitem__, parts[1::2]))
     letters_back = _LETTERS_BACK if spans.spaced else _LATIN_BACK
-    for i, (before, words) in enumerate(zip(parts[:-1:2], said, strict=True)):
-        if (before[-1:] in _PLAIN and words[-1:] not in _ENDS) or not words:
-            continue
-        whole = words
-        if word := letters_back.match(before[:-_LONGEST_WORD:-1]):
-            if _is_apart(word[0], parts[2 * i + 1]):
-                whole = " " + words if spans.spaced else words
-            else:  # "COVID-19" is said as one
-                parts[2 * i] = before[: -word.end()]
-                whole = memo[before[-word.end() :] + parts[2 * i + 1]]
+    befores = parts[:-1:2]
+    for i in [
+        i
+        for i, (b, w) in enumerate(zip(befores, said, strict=True))
+        if b[-1:] not in _PLAIN or w[-1:] in _OPEN_ENDS
+    ]:
+        before, words = befores[i], said[i]
+        word = letters_back.match(before[:-_LONGEST_WORD:-1]) if words else None
+        if word and _is_apart(word[0], parts[2 * i + 1]):
+            words = (" " if spans.spaced else "") + words + _AGAIN
+        elif word:  # "COVID-19" is said as one
+            parts[2 * i] = before[: -word.end()]
+            words = memo[before[-word.end() :] + parts[2 * i + 1]] + _AGAIN
         elif i and not before and spans.spaced and _run_together(said[i - 1], words):
-            whole = " " + words
-        if whole[-1:] in _ENDS:
-            whole = _ended(whole, parts[2 * i + 2])
-        said[i] = whole
+            words = " " + words + _AGAIN
+        said[i] = _ended(words, parts[2 * i + 2])
     parts[1::2] = said
     return "".join(parts)
+
+
+def _ended(words: str, following: str) -> str:
+    """Words with the end that fits what follows."""
+    bare = words.rstrip(_AGAIN)
+    if bare[-1:] == _STOP:
+        return bare[:-1] + ("" if following[:1] == "." else ".") + _AGAIN
+    if bare[-1:] == _OPEN:
+        return bare[:-1] + (" " + _AGAIN if WORDY.match(following[:1]) else words[len(bare) :])
+    return words
 
 
 def _is_apart(word_back: str, token: str) -> bool:
@@ -212,27 +228,24 @@ def _is_apart(word_back: str, token: str) -> bool:
     return len(word_back) > _LONGEST_CODE and word_back.isascii() and word_back[0].isalpha()
 
 
-def _ended(words: str, following: str) -> str:
-    """Words with the end that fits what follows."""
-    if words[-1] == _STOP:
-        return words[:-1] + ("" if following[:1] == "." else ".")
-    return words[:-1] + (" " if WORDY.match(following[:1]) else "")
-
-
 def _run_together(before: str, words: str) -> bool:
+    before = before.rstrip(_ENDS)
     return bool(before and words and WORDY.match(before[-1]) and WORDY.match(words[0]))
 
 
 @functools.cache
 def _memo(lang: str) -> _Memo:
-    voice, spaced = voice_of(lang), spans_of(lang).spaced
+    voice, spans = voice_of(lang), spans_of(lang)
 
     def say(token: str) -> str:
         words = voice.rewrite(token.replace(MARK, ""))
+        if not words:
+            return words
         if words.endswith(".") and not token.endswith("."):
             return words[:-1] + _STOP
         # Behind letters and digits no word can go on: the token has them all.
-        is_open = spaced and _run_together(words, "a") and not WORDY.match(token[-1])
-        return words + _OPEN if is_open else words
+        if spans.spaced and _run_together(words, "a") and not WORDY.match(token[-1]):
+            return words + _OPEN
+        return words + _AGAIN if token[0] == MARK or spans.unsettled.search(words) else words
 
     return _Memo(say)
