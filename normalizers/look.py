@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from normalizers.columns import given, rows_of
-from normalizers.patterns import WORDY
+from normalizers.patterns import GAP, WORD, WORDY
 from normalizers.probes import (
     CASED,
     END_BYTES,
@@ -40,6 +40,7 @@ _IS_SMALL = np.isin(np.arange(256), list(b"IVX"))
 _SEVERAL = re.compile(f"[IVX]{{2,6}}{END_BYTES}".encode())
 _CHUNK = 1 << 16
 """Bytes looked up at a time: numpy widens the pairs to eight bytes each, which stay in the cache."""
+_WORD_BEFORE = re.compile(rf"[{WORD}]+{GAP}\Z")
 _LONGEST_RUN = 256
 """Bytes that an address may go back from its "@" or ".com"."""
 _LONGEST_WORD = 48
@@ -163,8 +164,10 @@ def _words(utf8: Bytes, offsets: Positions, begin: Positions, probe: Probe) -> P
         found = probe.pattern.match(memory, place, high)
         if not found:
             continue
-        kind, bounded = probe.kinds[(found.lastindex or 1) - 1]
+        kind, bounded, ended = probe.kinds[(found.lastindex or 1) - 1]
         if bounded and _is_wordy(memory[max(low, place - 4) : place]):
+            continue
+        if ended and _goes_on(memory, found.end(), high):
             continue
         start = place
         if kind is Kind.INSIDE:
@@ -254,14 +257,31 @@ def _before(utf8: Bytes, offsets: Positions, at: Positions, words: Tails, probe:
             continue
         start += first
         if not (probe.spaced and _is_wordy(memory[max(low_, start - 4) : start])):
+            if words.behind_word and words.behind_word.match(memory, start, place):
+                start = _start_of_word(memory, start, low_)
             marks.add(start)
     return np.array(sorted(marks), np.int64)
+
+
+def _start_of_word(memory: memoryview, place: int, low: int) -> int:
+    """Where the word before a blank before `place` begins, or `place` itself; not before `low`."""
+    first = max(low, place - _LONGEST_WORD)
+    word = _WORD_BEFORE.search(bytes(memory[first:place]).decode(errors="ignore"))
+    whole = word and (word.start() or first == low) and not any(c.isdecimal() for c in word[0])
+    return place - len(word[0].encode()) if word and whole else place
 
 
 def _is_wordy(before: memoryview) -> bool:
     """Whether a word goes on behind these bytes, the end of a text."""
     character = bytes(before).decode(errors="ignore")[-1:]
     return WORDY.match(character) is not None
+
+
+def _goes_on(memory: memoryview, end: int, high: int) -> bool:
+    """Whether a letter beyond ASCII stands behind a word that does not end in a dot."""
+    if end == high or memory[end] < 0x80 or memory[end - 1] == 0x2E:
+        return False
+    return WORDY.match(bytes(memory[end : min(high, end + 4)]).decode(errors="ignore")) is not None
 
 
 def _start_of_run(memory: memoryview, place: int, low: int, *, skipped: bool = False) -> int:

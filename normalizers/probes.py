@@ -73,6 +73,8 @@ class Words:
     """Matched where a beginning stands, on UTF-8 bytes: literals, groups, ASCII sets and look-ahead only."""
     bounded: bool = True
     """Whether no letter, mark or digit may stand before."""
+    ended: bool = False
+    """Whether none may stand behind either, but for a word that ends in a dot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,8 @@ class Tails:
     """What belongs to a word in front of it, at the end of a text."""
     following: re.Pattern[bytes]
     """What must stand behind the gap."""
+    behind_word: re.Pattern[bytes] | None = None
+    """Those that belong to the word before them too, with the gap behind them."""
 
     def begin(self, text: bytes) -> int:
         """Where the word begins that ends the text, gap included; -1 for none."""
@@ -124,7 +128,7 @@ class Probe:
     """Lengths in bytes, and for each by hash: some word begins so."""
     pattern: re.Pattern[bytes]
     """All words; the number of the group that matched is the place in `kinds`, counted from 1."""
-    kinds: tuple[tuple[Kind, bool], ...]
+    kinds: tuple[tuple[Kind, bool, bool], ...]
     before_number: Tails
     before_numeral: Tails
     names: re.Pattern[bytes] | None
@@ -141,6 +145,7 @@ def make_probe(
     *,
     before_number: Iterable[str] = (),
     ends: Iterable[str] = (),
+    behind_word: Iterable[str] = (),
     before_numeral: Sequence[str] = (),
     names: Iterable[str] | None = None,
     numerals: str = "",
@@ -148,10 +153,10 @@ def make_probe(
 ) -> Probe:
     """A probe for the characters `signs`, for `words`, and for words before numbers and numerals.
 
-    `ends`: what a word before a number may end with, in lower case ("Goethestr. 3"). `names`: words that
-    belong to a word before a numeral ("von Karl IV."); None where a capitalised word that is none of
-    `before_numeral` is no token. `numerals`: a pattern of spans that begin with a numeral, of 80 bytes at
-    most.
+    `ends`: what a word before a number may end with, in lower case ("Goethestr. 3"). `behind_word`: of the
+    words before numbers those that belong to the word before them too ("the"). `names`: words that belong to
+    a word before a numeral ("von Karl IV."); None where a capitalised word that is none of `before_numeral`
+    is no token. `numerals`: a pattern of spans that begin with a numeral, of 80 bytes at most.
     """
     actions = np.zeros((256, 256), np.uint16)  # second byte, first byte
     _add_cased(actions)
@@ -168,8 +173,8 @@ def make_probe(
         wide=wide,
         grams=tuple((size, _hashes(grams, size)) for size in sorted({len(gram) for gram in grams})),
         pattern=re.compile(b"|".join(b"(" + group.pattern.encode() + b")" for group in groups) or b"(?!)"),
-        kinds=tuple((group.kind, group.bounded and spaced) for group in groups),
-        before_number=_tails(before_number, rf"(?:{_GAP_BACK}|[-/])?\.?", ends=ends),
+        kinds=tuple((group.kind, group.bounded and spaced, group.ended and spaced) for group in groups),
+        before_number=_tails(before_number, rf"(?:{_GAP_BACK}|[-/])?\.?", ends=ends, behind_word=behind_word),
         before_numeral=_tails(
             before_numeral, rf"{_GAP_BACK}\.?", rf"[IVXLCDM]{{1,9}}{END_BYTES}", before=names or ()
         ),
@@ -243,6 +248,7 @@ def _tails(
     *,
     ends: Iterable[str] = (),
     before: Iterable[str] = (),
+    behind_word: Iterable[str] = (),
 ) -> Tails:
     words, earlier, ends = sorted(words), [*before], [end.removesuffix(".") for end in ends]
     last, hashes = np.zeros((256, 256), np.bool_), np.zeros(65536, np.bool_)
@@ -251,6 +257,7 @@ def _tails(
     for end in tails:
         last[end[-1], end[-2] if end[-2] != 0x20 else slice(None)] = True
     hashes[hashed(tail_codes(np.frombuffer(b"".join(tails), np.uint8).reshape(-1, TAIL)))] = True
+    behind_word = list(behind_word)
     bare = [word.removesuffix(".").encode() for word in words]
     last_words = {word[len(word.rstrip(_WORD_BYTES)) :] for word in bare if word.rstrip(_WORD_BYTES)}
     return Tails(
@@ -262,6 +269,9 @@ def _tails(
         compound=re.compile(rf"(?<![^\s<>()])[^\s<>()]+{any_of(ends)}\Z".encode()) if ends else None,
         before=re.compile(rf"(?<![0-9A-Za-z_\x80-\xff]){any_of(earlier)} \Z".encode()) if earlier else None,
         following=re.compile(following.encode()),
+        behind_word=re.compile(rf"{any_of(behind_word)}\.?(?:{GAP_BYTES}|[-/])?\Z".encode())
+        if behind_word
+        else None,
     )
 
 

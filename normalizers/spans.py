@@ -80,6 +80,7 @@ def spans_of(code: str) -> Spans:
             _words(tables, context, tongue),
             before_number=in_cases(_keys(tables, context["left"])),
             ends=[end for span in context["spans"] for end in span.get("ends", ())],
+            behind_word=in_cases(_keys(tables, context["behind_word"])),
             before_numeral=in_cases(_keys(tables, context["roman"])),
             names=in_cases(context["names_after"]) if context["names"] else None,
             numerals=_numerals(code, context),
@@ -118,8 +119,8 @@ def _words(tables: Tables, context: Mapping[str, Any], tongue: Mapping[str, Any]
     names = context["before_name"]
     ends = [f".{end}" for end in web_ends(tongue)]
     return [
-        Words(Kind.TOKEN, exact, any_of(exact) + END_BYTES),
-        Words(Kind.TOKEN, in_any_case(loose), f"(?i:{any_of(loose)}){END_BYTES}"),
+        Words(Kind.TOKEN, exact, any_of(exact) + END_BYTES, ended=True),
+        Words(Kind.TOKEN, in_any_case(loose), f"(?i:{any_of(loose)}){END_BYTES}", ended=True),
         Words(Kind.TOKEN, [f"{c}." for c in spread("A-Z")], rf"[A-Z]\.{GAP_BYTES}?[A-Z]\."),
         Words(Kind.TOKEN, [n + c for n in names for c in ". \u00a0"], rf"{any_of(names)}\.?{GAP_BYTES}[A-Z]"),
         *(
@@ -165,7 +166,9 @@ def _token(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs,
     currency = any_of(in_cases(_keys(tables, ["currency"])))
     money = rf"(?:[{signs.money}]|{MARK}{currency}\.?{GAP}?+)?"
     dash = rf"[\{_DASHES}+=]"
-    joint = f"(?>{GAP}{dash}{GAP}|{dash}{GAP}?|{GAP}[×x*/]{GAP}|[.,]?{GAP})"
+    between = context["between_numbers"]
+    and_ = f"{GAP}{MARK}?{any_of(between)}{GAP}?|" if between else ""
+    joint = f"(?>{GAP}{dash}{GAP}|{dash}{GAP}?|{GAP}[×x*/]{GAP}|{and_}[.,]?{GAP})"
     more = rf"(?:{word}|{joint}[-−]?{money}\.?[0-9]{run}){{0,12}}"
     usual = f"{run}{more}"
     if context["number"]:
@@ -195,6 +198,7 @@ def _marked(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs
     romans = _romans(tables, context)
     behind = f"{expand(context['behind_left'], pieces)}|" if context["behind_left"] else ""
     exact, loose = _abbreviations(tables)
+    behind_word = any_of(in_cases(_keys(tables, context["behind_word"])))
     kinds: Sequence[str] = (
         *(expand(span["pattern"], pieces) for span in context["spans"]),
         expand("{web_address}", pieces),
@@ -206,6 +210,7 @@ def _marked(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs
         rf"{any_of(context['before_name'])}\.?{GAP}[A-Z][{WORD}]*",
         rf"{left}\.?(?:{GAP}|[-/])?(?:{behind}(?:[{signs.symbol}{signs.money}]{GAP}?)?{number}|{romans})",
         f"(?:{any_of(exact)}|(?i:{any_of(loose)}))(?![{WORD}])",
+        rf"[{WORD}]{{1,24}}{GAP}{behind_word}(?:{GAP}|[-/])?{number}" if context["behind_word"] else "(?!)",
     )
     return "|".join(kinds)
 

@@ -198,7 +198,9 @@ def _say(text: str, lang: str) -> str:
         if b[-1:] not in _PLAIN or w[-1:] in _OPEN_ENDS
     ]:
         before, words = befores[i], said[i]
-        word = letters_back.match(before[:-_LONGEST_WORD:-1]) if words else None
+        # The stroke in "=utf-8", behind a token that ends in a letter, is no minus.
+        joined = i and len(before) == 1 and WORDY.match(parts[2 * i - 1][-1])
+        word = letters_back.match(before[:-_LONGEST_WORD:-1]) if words and not joined else None
         if word and _is_apart(word[0], parts[2 * i + 1]):
             words = (" " if spans.spaced else "") + words + _AGAIN
         elif word:  # "COVID-19" is said as one
@@ -206,6 +208,8 @@ def _say(text: str, lang: str) -> str:
             words = memo[before[-word.end() :] + parts[2 * i + 1]] + _AGAIN
         elif i and not before and spans.spaced and _run_together(said[i - 1], words):
             words = " " + words + _AGAIN
+        elif before[-1:] not in _PLAIN and not words.endswith(_AGAIN):  # "www.$"
+            words += _AGAIN
         said[i] = _ended(words, parts[2 * i + 2])
     parts[1::2] = said
     return "".join(parts)

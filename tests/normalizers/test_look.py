@@ -160,5 +160,27 @@ def test_a_word_that_belongs_to_one_before_a_numeral_is_found_with_it(text, mark
     assert look(pa.array([text]), probe).marks.tolist() == marks
 
 
+@pytest.mark.parametrize(
+    ("text", "marks"),
+    [
+        ("قبل القرن ال19", [4]),
+        ("(القرن ال 19)", [1]),
+        ("ال19", [0]),
+        ("a\u00a0في 19", [2]),
+        ("جمال19", []),
+    ],
+)
+def test_a_word_before_an_article_and_a_number_belongs_to_them(text, marks):
+    probe = make_probe("19", before_number=["ال", "في"], behind_word=["ال"])
+    found = before_numbers(*rows_of(pa.array([text])), probe).tolist()
+    assert found == [len(text[:mark].encode()) for mark in marks]
+
+
+@pytest.mark.parametrize(("text", "marks"), [("لخ", [0]), ("لخ، و", [0]), ("لخا", []), ("لخ.ا", [0])])
+def test_a_word_ends_where_no_letter_follows(text, marks):
+    words = [Words(Kind.TOKEN, ["لخ", "لخ."], r"لخ\.?", ended=True)]
+    assert look(pa.array([text]), make_probe("", words)).marks.tolist() == marks
+
+
 def test_a_set_is_spread_over_its_ranges():
     assert "".join(spread("A-CX0-2")) == "ABCX012"
