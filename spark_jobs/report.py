@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as Grid
 
 from schemas.ledger import LEDGER
@@ -18,6 +19,7 @@ from schemas.statistics import STATISTICS
 from spark_jobs import warehouse
 from spark_jobs.errors import ConfigError
 from spark_jobs.manifest import Manifest, read_manifest, releases
+from spark_jobs.samples import sample_pairs
 
 Figures = dict[str, Any]
 
@@ -50,6 +52,7 @@ def release_figures(path: str, name: str) -> Figures:
         "languages": {lang: _side(cells, "lang", lang) | _language(cells, lang) for lang in langs},
         "spoken": {k: _one(cells, f"spoken_share_{k}", lang="") for k in ("asked", "realised", "deviation")},
         "packs": _pack_figures(cells, manifest),
+        "samples": sample_pairs(f"{path}/releases/{name}/{table.path}", table.version),
         "seconds": {r["bucket"]: r["value"] for r in cells["stage1", "seconds"]},
     }
 
@@ -139,6 +142,7 @@ def print_release(figures: Figures, console: Console) -> None:
     console.print(_sources_grid(figures))
     console.print(_dropped_grid(figures))
     console.print(_languages_grid(figures))
+    console.print(_samples_grid(figures))
     spoken = figures["spoken"]
     console.print(
         f"spoken form: asked {spoken['asked']:.1%} of words, realised {spoken['realised']:.2%} "
@@ -201,6 +205,17 @@ def _languages_grid(figures: Figures) -> Grid:
         counts = (f"{side[key]:,}" for key in ("copies", "packs", "packed_words"))
         spoken = f"{side['spoken_share_realised']:.1%} ± {3 * side['spoken_share_deviation']:.1%}"
         grid.add_row(lang, f"{side['documents']:,}", f"{side['kept_documents']:,}", *shares, *counts, spoken)
+    return grid
+
+
+def _samples_grid(figures: Figures) -> Grid:
+    grid = Grid(title="written and spoken", title_justify="left", title_style="bold", box=None, pad_edge=False)
+    grid.add_column("")
+    grid.add_column("", overflow="fold")
+    for lang, pairs in figures["samples"].items():
+        for pair in pairs:
+            grid.add_row(lang, escape(pair["written"]))
+            grid.add_row("", f"[dim]{escape(pair['spoken'])}[/]")
     return grid
 
 
