@@ -208,7 +208,7 @@ def _say(text: str, lang: str) -> str:
             words = memo[before[-word.end() :] + parts[2 * i + 1]] + _AGAIN
         elif i and not before and spans.spaced and _run_together(said[i - 1], words):
             words = " " + words + _AGAIN
-        elif before[-1:] not in _PLAIN and not words.endswith(_AGAIN):  # "www.$"
+        elif (i or before) and before[-1:] not in _PLAIN and not words.endswith(_AGAIN):  # "www.$"
             words += _AGAIN
         said[i] = _ended(words, parts[2 * i + 2])
     parts[1::2] = said
