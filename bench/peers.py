@@ -8,6 +8,8 @@ from pathlib import Path
 DATATROVE = ("datatrove[io]==0.10.1", "regex", "tokenizers", "xxhash<4")
 """The last three: its de-duplication imports them without asking for them."""
 
+NUM2WORDS2 = ("num2words2==1.0.20",)
+
 
 def peer_python(name: str, requirements: tuple[str, ...], cache: Path) -> Path | None:
     """The Python of an environment with these requirements; None, said on stderr, when it cannot be made."""

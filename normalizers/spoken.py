@@ -88,6 +88,11 @@ def to_spoken_text(text: str, lang: str) -> str:
     return spoken
 
 
+def forget(lang: str) -> None:
+    """Forget what was said: the next text is said as in a fresh process, with the patterns compiled."""
+    _memo(lang).clear()
+
+
 def _column(column: pa.Array, lang: str) -> pa.Array:
     found = look(column, spans_of(lang).probe)
     lowered = pc.ascii_lower(column)

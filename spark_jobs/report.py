@@ -209,7 +209,9 @@ def _languages_grid(figures: Figures) -> Grid:
 
 
 def _samples_grid(figures: Figures) -> Grid:
-    grid = Grid(title="written and spoken", title_justify="left", title_style="bold", box=None, pad_edge=False)
+    grid = Grid(
+        title="written and spoken", title_justify="left", title_style="bold", box=None, pad_edge=False
+    )
     grid.add_column("")
     grid.add_column("", overflow="fold")
     for lang, pairs in figures["samples"].items():
