@@ -257,7 +257,7 @@ def _before(utf8: Bytes, offsets: Positions, at: Positions, words: Tails, probe:
         if start < 0 or not words.following.match(memory, place, high):
             continue
         start += first
-        if not (probe.spaced and _is_wordy(memory[max(first, start - 4) : start])):
+        if not (probe.spaced and _is_wordy(memory[max(low_, start - 4) : start])):
             if words.behind_word and words.behind_word.match(memory, start, place):
                 start = _start_of_word(memory, start, low_)
             marks.add(start)

@@ -91,6 +91,10 @@ class Tails:
     """Words that are one run of letters with which no longer word ends ("Paul", as there is "John Paul")."""
     pattern: re.Pattern[bytes]
     """Any word at the end of a text."""
+    compound: re.Pattern[bytes] | None
+    """A run of visible characters at the end of a text that ends as some words do."""
+    before: re.Pattern[bytes] | None
+    """What belongs to a word in front of it, at the end of a text."""
     following: re.Pattern[bytes]
     """What must stand behind the gap."""
     behind_word: re.Pattern[bytes] | None = None
@@ -101,10 +105,13 @@ class Tails:
         gap = self.gap.match(text[::-1])
         body = text[: len(text) - gap.end()] if gap else text
         start = len(body.rstrip(_WORD_BYTES))
-        if body[start:] in self.words:
-            return start
-        found = self.pattern.search(body)
-        return found.start() if found else -1
+        if body[start:] not in self.words:
+            found = (self.compound and self.compound.search(body)) or self.pattern.search(body)
+            if not found:
+                return -1
+            start = found.start()
+        earlier = self.before and self.before.search(body[:start])
+        return earlier.start() if earlier else start
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +146,7 @@ def make_probe(
     words: Sequence[Words] = (),
     *,
     before_number: Iterable[str] = (),
+    ends: Iterable[str] = (),
     behind_word: Iterable[str] = (),
     before_numeral: Sequence[str] = (),
     names: Iterable[str] | None = None,
@@ -148,9 +156,10 @@ def make_probe(
 ) -> Probe:
     """A probe for the characters `signs`, for `words`, and for words before numbers and numerals.
 
-    `behind_word`: of the words before numbers those that belong to the word before them too ("the").
-    `names`: words that belong to a capitalised word with a numeral behind it ("von Karl IV."); None where
-    such a word is no token. `numerals`: a pattern of spans that begin with a numeral, of 80 bytes at most;
+    `ends`: what a word before a number may end with, in lower case ("Goethestr. 3"). `behind_word`: of the
+    words before numbers those that belong to the word before them too ("the"). `names`: words that belong to
+    a word before a numeral ("von Karl IV."); None where a capitalised word that is none of `before_numeral`
+    is no token. `numerals`: a pattern of spans that begin with a numeral, of 80 bytes at most;
     `numeral_ends`: small letters that may follow a numeral directly.
     """
     actions = np.zeros((256, 256), np.uint16)  # second byte, first byte
@@ -169,8 +178,10 @@ def make_probe(
         grams=tuple((size, _hashes(grams, size)) for size in sorted({len(gram) for gram in grams})),
         pattern=re.compile(b"|".join(b"(" + group.pattern.encode() + b")" for group in groups) or b"(?!)"),
         kinds=tuple((group.kind, group.bounded and spaced, group.ended and spaced) for group in groups),
-        before_number=_tails(before_number, rf"(?:{_GAP_BACK}|[-/])?\.?", "", behind_word),
-        before_numeral=_tails(before_numeral, rf"{_GAP_BACK}\.?", rf"[IVXLCDM]{{1,9}}{END_BYTES}"),
+        before_number=_tails(before_number, rf"(?:{_GAP_BACK}|[-/])?\.?", ends=ends, behind_word=behind_word),
+        before_numeral=_tails(
+            before_numeral, rf"{_GAP_BACK}\.?", rf"[IVXLCDM]{{1,9}}{END_BYTES}", before=names or ()
+        ),
         names=None if names is None else re.compile(rf"(?:{any_of(names)} )?[A-Z][a-z]+".encode()),
         after_numeral=np.array(
             [not chr(i).islower() or i > 127 or chr(i) in numeral_ends for i in range(256)]
@@ -237,13 +248,22 @@ def hashed(codes: Codes) -> Codes:
     return codes * _MULTIPLIER >> np.uint64(48)
 
 
-def _tails(words: Iterable[str], gap: str, following: str, behind_word: Iterable[str] = ()) -> Tails:
-    words = sorted(words)
+def _tails(
+    words: Iterable[str],
+    gap: str,
+    following: str = "",
+    *,
+    ends: Iterable[str] = (),
+    before: Iterable[str] = (),
+    behind_word: Iterable[str] = (),
+) -> Tails:
+    words, earlier, ends = sorted(words), [*before], [end.removesuffix(".") for end in ends]
     last, hashes = np.zeros((256, 256), np.bool_), np.zeros(65536, np.bool_)
-    ends = [word.removesuffix(".").encode()[-TAIL:].rjust(TAIL) for word in words]
-    for end in ends:
+    longer = [letter + end for end in ends for letter in spread("a-z")]
+    tails = [word.removesuffix(".").encode()[-TAIL:].rjust(TAIL) for word in (*words, *ends, *longer)]
+    for end in tails:
         last[end[-1], end[-2] if end[-2] != 0x20 else slice(None)] = True
-    hashes[hashed(tail_codes(np.frombuffer(b"".join(ends), np.uint8).reshape(-1, TAIL)))] = True
+    hashes[hashed(tail_codes(np.frombuffer(b"".join(tails), np.uint8).reshape(-1, TAIL)))] = True
     behind_word = list(behind_word)
     bare = [word.removesuffix(".").encode() for word in words]
     last_words = {word[len(word.rstrip(_WORD_BYTES)) :] for word in bare if word.rstrip(_WORD_BYTES)}
@@ -253,6 +273,8 @@ def _tails(words: Iterable[str], gap: str, following: str, behind_word: Iterable
         gap=re.compile(gap.encode()),
         words=frozenset(bare).difference(last_words),
         pattern=re.compile(f"{any_of(map(bytes.decode, bare))}\\Z".encode()),
+        compound=re.compile(rf"(?<![^\s<>()])[^\s<>()]+{any_of(ends)}\Z".encode()) if ends else None,
+        before=re.compile(rf"(?<![0-9A-Za-z_\x80-\xff]){any_of(earlier)} \Z".encode()) if earlier else None,
         following=re.compile(following.encode()),
         behind_word=re.compile(rf"{any_of(behind_word)}\.?(?:{GAP_BYTES}|[-/])?\Z".encode())
         if behind_word

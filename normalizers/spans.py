@@ -79,6 +79,7 @@ def spans_of(code: str) -> Spans:
             [*digits, *money, *symbols, *odd, *_LOWER_ASCII],
             _words(tables, context, tongue),
             before_number=in_cases(_keys(tables, context["left"])),
+            ends=[end for span in context["spans"] for end in span.get("ends", ())],
             behind_word=in_cases(_keys(tables, context["behind_word"])),
             before_numeral=in_cases(_keys(tables, context["roman"])),
             names=in_cases(context["names_after"]) if context["names"] else None,
@@ -128,8 +129,8 @@ def _words(tables: Tables, context: Mapping[str, Any], tongue: Mapping[str, Any]
         Words(Kind.TOKEN, [f"{c}." for c in spread("A-Z")], rf"[A-Z]\.{GAP_BYTES}?[A-Z]\."),
         Words(Kind.TOKEN, [n + c for n in names for c in ". \u00a0"], rf"{any_of(names)}\.?{GAP_BYTES}[A-Z]"),
         *(
-            Words(Kind.TOKEN, span["begins"], any_of(span["begins"]), bounded=span["begins"][0][0].isalnum())
-            for span in context["spans"]
+            Words(Kind.TOKEN, begins, any_of(begins), bounded=begins[0][0].isalnum())
+            for begins in (span["begins"] for span in context["spans"] if "begins" in span)
         ),
         Words(Kind.INSIDE, [f"@{c}" for c in spread("A-Za-z0-9")], r"@[\w-]+\.", bounded=False),
         Words(Kind.INSIDE, ["://"], "://", bounded=False),
@@ -193,22 +194,29 @@ def _letters(code: str) -> str:
 
 def _marked(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs, number: str) -> str:
     """What may follow a mark; the first that fits is taken."""
-    pieces = {**pieces_of(voice_of(code), language(code).tables), "mark": f"{MARK}?+"}
-    names = f"(?:{any_of(in_cases(context['names_after']))}{GAP})?{pieces['name']}{GAP}(?=[IVX]{{2}}){_ROMAN}"
+    pieces = {
+        **pieces_of(voice_of(code), language(code).tables),
+        "mark": f"{MARK}?+",
+        "numeral": _ROMAN,
+        "number": number,
+    }
+    after = f"(?:{any_of(in_cases(context['names_after']))}{GAP})?"
+    left, roman = (any_of(in_cases(_keys(tables, context[side]))) for side in ("left", "roman"))
+    names = f"{after}{pieces['name']}{GAP}(?=[IVX]{{2}}){_ROMAN}"
     numerals = _numerals(code, context)
+    romans = _romans(tables, context)
+    behind = f"{expand(context['behind_left'], pieces)}|" if context["behind_left"] else ""
     exact, loose = _abbreviations(tables)
     behind_word = any_of(in_cases(_keys(tables, context["behind_word"])))
     kinds: Sequence[str] = (
-        *(
-            expand(span["pattern"], {**pieces, "numeral": _ROMAN, "number": number})
-            for span in context["spans"]
-        ),
+        *(expand(span["pattern"], pieces) for span in context["spans"]),
         expand("{web_address}", pieces),
+        r"@[\w-]+(?:\.[\w-]+)*",
         rf"[A-Z]\.(?:{GAP}?{MARK}?[A-Z]\.)+{_letters(code)}",
+        rf"{after}{roman}{GAP}(?:{behind}{romans})" if context["names_after"] else "(?!)",
         numerals or "(?!)",
         rf"{any_of(context['before_name'])}\.?{GAP}[A-Z][{WORD}]*",
-        rf"{any_of(in_cases(_keys(tables, context['left'])))}\.?(?:{GAP}|[-/])?"
-        rf"(?:(?:[{signs.symbol}{signs.money}]{GAP}?)?{number}|{_romans(tables, context)})",
+        rf"{left}\.?(?:{GAP}|[-/])?(?:{behind}(?:[{signs.symbol}{signs.money}]{GAP}?)?{number}|{romans})",
         names if context["names"] else "(?!)",
         f"(?:{any_of(exact)}|(?i:{any_of(loose)}))(?![{WORD}])",
         rf"[{WORD}]{{1,24}}{GAP}{behind_word}(?:{GAP}|[-/])?{number}" if context["behind_word"] else "(?!)",

@@ -213,6 +213,8 @@ def _say(text: str, lang: str) -> str:
             words = memo[before[-word.end() :] + parts[2 * i + 1]] + _AGAIN
         elif i and not before and spans.spaced and _run_together(said[i - 1], words):
             words = " " + words + _AGAIN
+        elif (i or before) and before[-1:] not in _PLAIN and not words.endswith(_AGAIN):  # "www.$"
+            words += _AGAIN
         said[i] = _ended(words, parts[2 * i + 2])
     parts[1::2] = said
     return "".join(parts)
@@ -251,7 +253,7 @@ def _memo(lang: str) -> _Memo:
         if words.endswith(".") and not token.endswith("."):
             return words[:-1] + _STOP
         # Behind letters and digits no word can go on: the token has them all.
-        if spans.spaced and not WORDY.match(token[-1]) and not token[-1].isspace():
+        if spans.spaced and _run_together(words, "a") and not WORDY.match(token[-1]):
             return words + _OPEN
         return words + _AGAIN if token[0] == MARK or spans.unsettled.search(words) else words
 

@@ -160,6 +160,31 @@ def test_words_before_a_number_are_found_from_its_first_digit(text, marks):
 @pytest.mark.parametrize(
     ("text", "marks"),
     [
+        ("Goethestr. 5", [0]),
+        ("in (Österstr. 5)", [4]),
+        ("Karl-Marx-Str. 5, dstr. 5", [10, 18]),
+        ("Str. 5", [0]),
+        ("Astronaut 5", []),
+        ("str. x", []),
+        ("x" * 60 + "str. 5", []),
+    ],
+)
+def test_a_word_before_a_number_is_found_by_its_end(text, marks):
+    probe = make_probe("5", before_number=["Str."], ends=["str."])
+    assert before_numbers(*rows_of(pa.array([text])), probe).tolist() == marks
+
+
+@pytest.mark.parametrize(
+    ("text", "marks"), [("von Karl V", [0]), ("Karl V", [0]), ("davon Karl V", [6]), ("von Karla V", [])]
+)
+def test_a_word_that_belongs_to_one_before_a_numeral_is_found_with_it(text, marks):
+    probe = make_probe("", before_numeral=["Karl"], names=["von"])
+    assert look(pa.array([text]), probe).marks.tolist() == marks
+
+
+@pytest.mark.parametrize(
+    ("text", "marks"),
+    [
         ("قبل القرن ال19", [4]),
         ("(القرن ال 19)", [1]),
         ("ال19", [0]),
