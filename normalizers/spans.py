@@ -89,12 +89,18 @@ def spans_of(code: str) -> Spans:
         ),
         token=re.compile(f"({_token(code, tables, context, signs)})"),
         spaced=spaced,
-        unsettled=re.compile(rf"[^{WORD} '’-]|(?i:{any_of(_abbreviations(tables)[1])})"),
+        unsettled=_unsettled(tables),
     )
 
 
 def _is_spaced(code: str) -> bool:
     return voice_of(code).words["blank"] == " "
+
+
+def _unsettled(tables: Tables) -> re.Pattern[str]:
+    """What may be said once more: other signs than letters, and abbreviations, to which a dot may follow."""
+    words = {key.rstrip(".") for key in _abbreviations(tables)[1]}
+    return re.compile(rf"[^{WORD} '’-]|(?<![{WORD}])(?i:{any_of(words)})(?![{WORD}])")
 
 
 def in_cases(words: Iterable[str]) -> list[str]:

@@ -33,6 +33,8 @@ MEMO_LENGTH = 128
 _PASSES = 4
 _TEXT = 1 << 21
 """Bytes of rows said as one text: enough to forget the cost of a row, little enough for the cache."""
+_LETTER_BEHIND = re.compile(f"[0-9](?![0-9])[{WORD}]")
+"""Letters that a number took from what may be more than a word: "5www.x.org"."""
 _ROWS = (b"\x1e", b"\x1f", b"\x1d", b"\x1c")
 """One of these stands between rows while they are one text: white space to every pattern."""
 _STOP = "\ufdd2"
@@ -203,6 +205,8 @@ def _say(text: str, lang: str) -> str:
         if b[-1:] not in _PLAIN or w[-1:] in _OPEN_ENDS
     ]:
         before, words = befores[i], said[i]
+        if words == _AGAIN:
+            continue
         # The stroke in "=utf-8", behind a token that ends in a letter, is no minus.
         joined = i and len(before) == 1 and WORDY.match(parts[2 * i - 1][-1])
         word = letters_back.match(before[:-_LONGEST_WORD:-1]) if words and not joined else None
@@ -249,12 +253,13 @@ def _memo(lang: str) -> _Memo:
     def say(token: str) -> str:
         words = voice.rewrite(token.replace(MARK, ""))
         if not words:
-            return words
+            return _AGAIN if token == MARK else words  # what was taken for a word may be one in the end
         if words.endswith(".") and not token.endswith("."):
             return words[:-1] + _STOP
         # Behind letters and digits no word can go on: the token has them all.
         if spans.spaced and _run_together(words, "a") and not WORDY.match(token[-1]):
             return words + _OPEN
-        return words + _AGAIN if token[0] == MARK or spans.unsettled.search(words) else words
+        unsure = token[0] == MARK or _LETTER_BEHIND.search(token) or spans.unsettled.search(words)
+        return words + _AGAIN if unsure else words
 
     return _Memo(say)
