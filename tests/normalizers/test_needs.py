@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from normalizers import languages
@@ -69,6 +69,7 @@ def test_the_rules_of_a_language_can_all_be_compiled(lang):
 
 @pytest.mark.parametrize("lang", ["en", "de", "hi"])
 @given(text=TOKENS)
+@settings(max_examples=30)
 def test_whatever_a_rule_matches_holds_what_it_needs(lang, text):
     there = {*text, *(text[i : i + 2] for i in range(len(text)))}
     for rule in rules_of(lang):
