@@ -285,6 +285,8 @@ def _start_of_word(memory: memoryview, place: int, low: int) -> int:
 
 def _is_wordy(before: memoryview) -> bool:
     """Whether a word goes on behind these bytes, the end of a text."""
+    if not before or before[-1] < 0x80:
+        return bool(before) and (before[-1] == 0x5F or bool(LETTER[before[-1]]))
     character = bytes(before).decode(errors="ignore")[-1:]
     return WORDY.match(character) is not None
 

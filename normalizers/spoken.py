@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import itertools
 import re
+import string
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -34,7 +35,8 @@ _PASSES = 4
 _TEXT = 1 << 21
 """Bytes of rows said as one text: enough to forget the cost of a row, little enough for the cache."""
 _ROWS = (b"\x1e", b"\x1f", b"\x1d", b"\x1c")
-"""One of these stands between rows while they are one text: white space to every pattern."""
+"""One of these stands between rows while they are one text: white space to every pattern. Another takes the
+place of `_AGAIN` at the end."""
 _STOP = "\ufdd2"
 """The full stop of "p. m.", which is that of the sentence too when one follows."""
 _OPEN = "\ufdd3"
@@ -44,6 +46,7 @@ _AGAIN = "\ufdd4"
 _ENDS = _STOP + _OPEN + _AGAIN
 _OPEN_ENDS = frozenset(_STOP + _OPEN)
 _RESERVED = f"[{MARK}{_STOP}{_OPEN}{_AGAIN}]"
+_LATIN = f"{string.ascii_letters}{string.digits}_"
 _JOINING = f"0123456789{NAMING}"
 _PLAIN = frozenset(' \n\t\u00a0()[]{}<>"“”‘«»„,;:!?/|*~\x1c\x1d\x1e\x1f')
 """Characters behind which words stand as they are; in front of other ones somebody has to look."""
@@ -170,9 +173,9 @@ def _said_together(
     Returns the bytes of all rows, the length of each, and whether it should be looked at again.
     """
     text = utf8.tobytes()
-    between = next((sign for sign in _ROWS if sign not in text), None)
-    if between is not None:
-        return _taken_apart(_say(_with_signs(utf8, begins, marks, between), lang).encode(), between)
+    between, again, *_ = *(sign for sign in _ROWS if sign not in text), b"", b""
+    if again:
+        return _taken_apart(_say(_with_signs(utf8, begins, marks, between), lang), between, again)
     # Hardly a text; but a row must not depend on those beside it.
     edges = itertools.pairwise([0, *begins.tolist(), len(utf8)])
     rows = [(utf8[low:high], marks[(marks >= low) & (marks < high)] - low) for low, high in edges]
@@ -181,17 +184,15 @@ def _said_together(
     return b"".join(bare), np.array([len(row) for row in bare]), np.array(said) != np.array(bare)
 
 
-def _taken_apart(whole: bytes, between: bytes) -> tuple[bytes, Positions, Flags]:
-    """See `_said_together`: `whole` without the signs between rows and in rows to be looked at again."""
+def _taken_apart(said: str, between: bytes, again: bytes) -> tuple[bytes, Positions, Flags]:
+    """See `_said_together`: without what stands between rows and in those to be looked at again."""
+    # To put one character for another is cheap, and so is to take a byte out: three bytes take four times that.
+    whole = said.replace(_AGAIN, again.decode()).encode()
     utf8 = np.frombuffer(whole, np.uint8)
     ends = np.append(np.flatnonzero(utf8 == between[0]), len(utf8))
-    again = _AGAIN.encode()
-    # No other character that begins with these two bytes is in a text here but the signs of this module.
-    at = np.flatnonzero(utf8 == again[0])
-    at = at[utf8[at + 1] == again[1]]
-    n_before = np.searchsorted(at, ends)
+    n_before = np.searchsorted(np.flatnonzero(utf8 == again[0]), ends)
     unsure: Flags = np.diff(n_before, prepend=0) > 0
-    ends -= np.arange(len(ends)) + len(again) * n_before
+    ends -= np.arange(len(ends)) + n_before
     return whole.replace(between, b"").replace(again, b""), np.diff(ends, prepend=0), unsure
 
 
@@ -214,18 +215,18 @@ def _say(text: str, lang: str) -> str:
         for i, (b, w) in enumerate(zip(befores, said, strict=True))
         if b[-1:] not in _PLAIN or w[-1:] in _OPEN_ENDS
     ]:
-        before, words = befores[i], said[i]
+        before, words, again = befores[i], said[i], ""
         if words and before[-1:] not in _PLAIN:
             token, earlier = parts[2 * i + 1], parts[2 * i - 1] if i else ""
             taken = _letters_before(before, token, earlier, spans.spaced)
             if taken is None:
-                words = (" " if spans.spaced else "") + words + _AGAIN
+                words, again = (" " if spans.spaced else "") + words, _AGAIN
             elif taken:  # "COVID-19" is said as one
                 parts[2 * i] = before[:-taken]
-                words = memo[before[-taken:] + token] + _AGAIN
+                words, again = memo[before[-taken:] + token], _AGAIN
             elif i and not before and spans.spaced and _run_together(said[i - 1], words):
-                words = " " + words + _AGAIN
-        said[i] = _ended(words, parts[2 * i + 2])
+                words, again = " " + words, _AGAIN
+        said[i] = _ended(words, parts[2 * i + 2]) + again
     parts[1::2] = said
     return "".join(parts)
 
@@ -237,6 +238,11 @@ def _letters_before(before: str, token: str, earlier: str, spaced: bool) -> int 
         return 0
     if len(token) == 1 and token not in _JOINING and before[-1].isascii() and before[-1].isalpha():
         return None
+    if spaced and token[0] in "0123456789":  # most of all: "Z80" behind a blank
+        rest = before.rstrip(_LATIN)
+        taken = len(before) - len(rest)
+        if 0 < taken < _LONGEST_WORD - 1 and (not rest or rest[-1] in _PLAIN):
+            return None if taken > _LONGEST_CODE and before[-1].isalpha() else taken
     word = (_LETTERS_BACK if spaced else _LATIN_BACK).match(before[:-_LONGEST_WORD:-1])
     return None if word and _is_apart(word[0], token) else word.end() if word else 0
 
