@@ -250,6 +250,8 @@ def before_numbers(utf8: Bytes, offsets: Positions, probe: Probe) -> Positions:
 
 def _before(utf8: Bytes, offsets: Positions, at: Positions, words: Tails, probe: Probe) -> Positions:
     """Where words of `words` begin that end before the places `at`; ascending."""
+    if not len(at):
+        return at
     before = utf8[at - 1]
     end = at - ((before == 0x20) | (before == 0x2D) | (before == 0x2F))
     end -= 2 * ((utf8[end - 1] == 0xA0) & (utf8[end - 2] == 0xC2))
