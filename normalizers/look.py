@@ -7,11 +7,13 @@ is missed, and no row is looked at twice.
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from normalizers.columns import given, rows_of
 from normalizers.patterns import GAP, WORD, WORDY
@@ -36,10 +38,13 @@ from normalizers.probes import (
 from normalizers.utf8 import Bytes, Flags, Positions
 
 _IS_NUMERAL = np.isin(np.arange(256), list(NUMERALS))
+_LOWEST = np.array([(i & -i).bit_length() - 1 for i in range(1 << WIDTH)])
+"""The place of the lowest bit."""
+_MAY_FOLLOW = _IS_NUMERAL | ~LETTER
 _IS_SMALL = np.isin(np.arange(256), list(b"IVX"))
 _SEVERAL = re.compile(f"[IVX]{{2,6}}{END_BYTES}".encode())
-_CHUNK = 1 << 16
-"""Bytes looked up at a time: numpy widens the pairs to eight bytes each, which stay in the cache."""
+_CHUNK = 1 << 18
+"""Bytes looked up at a time: what is made of them stays in the cache."""
 _WORD_BEFORE = re.compile(rf"[{WORD}]+{GAP}\Z")
 _LONGEST_RUN = 256
 """Bytes that an address may go back from its "@" or ".com"."""
@@ -69,11 +74,10 @@ def look(column: pa.Array, probe: Probe) -> Found:
     rows, cased = np.zeros(len(column), np.bool_), np.zeros(len(column), np.bool_)
     marks, foreign = np.zeros(0, np.int64), False
     if len(utf8):
-        at = _marked(utf8, probe.marked)
-        action = probe.actions[_pairs(utf8, at)]
+        at, action = _marked(utf8, probe)
         # A pair belongs to the row of its second byte, so the first byte of all is looked at by itself.
         signs = at[action & SIGN > 0] + 1
-        if probe.actions[int(utf8[0]) << 8] & SIGN:
+        if probe.actions[probe.marked[int(utf8[0]) << 8].as_py()] & SIGN:
             signs = np.append(signs, 0)
         wide = _wide_signs(utf8, at[action & WIDE_SIGN > 0] + 1, probe)
         first = np.zeros(len(utf8) + 1, np.bool_)
@@ -88,15 +92,21 @@ def look(column: pa.Array, probe: Probe) -> Found:
     return Found(rows, cased, marks, foreign)
 
 
-def _marked(utf8: Bytes, marked: Flags) -> Positions:
-    """Positions of pairs that are marked, in no order."""
-    found = []
+def _marked(utf8: Bytes, probe: Probe) -> tuple[Positions, Actions]:
+    """Positions of marked pairs, in no order, and what to do at each."""
+    places, kinds = [], []
     for low in range(0, len(utf8), _CHUNK):
         for start in (low, low + 1):  # pairs that begin at even places, then those at odd ones
             part = utf8[start : min(start + _CHUNK, len(utf8))]
-            pairs = part[: len(part) // 2 * 2].view("<u2")
-            found.append(np.flatnonzero(marked.take(pairs)) * 2 + start)
-    return np.concatenate(found)
+            pairs = np.require(part[: len(part) // 2 * 2].view("<u2"), requirements="A")
+            # Arrow takes by 16 bits; numpy makes 64 of them first, which costs as much again.
+            index = pa.Array.from_buffers(pa.uint16(), len(pairs), [None, pa.py_buffer(pairs)])
+            taken = pc.take(probe.marked, index, boundscheck=False)
+            kind = np.frombuffer(taken.buffers()[1], np.uint8, len(pairs))
+            found = np.flatnonzero(kind > 0)
+            places.append(found * 2 + start)
+            kinds.append(kind[found])
+    return np.concatenate(places), probe.actions[np.concatenate(kinds)]
 
 
 def _row_of(offsets: Positions, at: Positions) -> Positions:
@@ -126,27 +136,27 @@ def _may_be_foreign(utf8: Bytes, signs: Positions, wide: Positions) -> bool:
 
 def _beginnings(utf8: Bytes, first: Flags, at: Positions, action: Actions, probe: Probe) -> Positions:
     """Where the first bytes of some word stand, by hash; ascending. `first`: where rows begin."""
-    found = [np.zeros(0, np.int64)]
     words = action >= FIRST
-    at, action = at[words], action[words]
-    used = int(np.bitwise_or.reduce(action, initial=0))
-    for place in range(WIDTH):
-        if used & FIRST << place:
-            here = at[action & (FIRST << place) > 0] - place
-            found.append(here[here >= 0])
-    begin = _unique(np.concatenate(found))
+    at, left = at[words], action[words] // FIRST
+    found = []
+    while len(at):  # once or twice: few pairs stand at several places of words
+        found.append(at - _LOWEST[left])
+        left &= left - 1
+        at, left = at[left > 0], left[left > 0]
+    begin = np.concatenate(found) if found else at
+    begin = begin[begin >= 0]
     if probe.spaced:
         # Most places are inside of words: "act" in "fact". Only letters of ASCII are told apart here.
         begin = begin[~(LETTER[utf8[begin]] & LETTER[utf8[begin - 1]]) | first[begin]]
-    code = np.zeros(len(begin), np.uint64)
-    hit = np.zeros(len(begin), np.bool_)
-    done = 0
-    for size, hashes in probe.grams:
-        for place in range(done, size):
-            # What stands beyond the end may be anything: the pattern sees the row's own bytes only.
-            code |= utf8.take(begin + place, mode="clip").astype(np.uint64) << np.uint64(8 * place)
-        done = size
-        hit |= hashes[hashed(code)]
+    begin = _unique(begin)
+    # All eight bytes at once; too near to the end of all rows the pattern decides alone.
+    whole = begin[: np.searchsorted(begin, len(utf8) - WIDTH, "right")]
+    hit = np.ones(len(begin), np.bool_)
+    if len(whole):
+        code = np.ndarray(len(utf8) - WIDTH + 1, "<u8", utf8, strides=(1,))[whole]
+        hit[: len(whole)] = functools.reduce(
+            np.bitwise_or, (hashes[hashed(code & low)] for low, hashes in probe.grams)
+        )
     return begin[hit]
 
 
@@ -196,8 +206,10 @@ def _outside(marks: Positions, runs: list[tuple[int, int]]) -> Positions:
 def _numerals(utf8: Bytes, offsets: Positions, first: Flags, at: Positions, probe: Probe) -> Positions:
     """Of the places where a numeral may begin: where it does, or the words before it; ascending."""
     following = np.where(first[at + 1], 0x20, utf8.take(at + 1, mode="clip"))
+    may = _MAY_FOLLOW[following]
+    at, following = at[may], following[may]
     several = _IS_NUMERAL[following]
-    found = [_before(utf8, offsets, at[several | ~LETTER[following]], probe.before_numeral, probe)]
+    found = [_before(utf8, offsets, at, probe.before_numeral, probe)]
     if probe.names:
         found.append(_names(utf8, offsets, at[several], probe.names))
     if probe.numerals:
@@ -239,6 +251,8 @@ def before_numbers(utf8: Bytes, offsets: Positions, probe: Probe) -> Positions:
 
 def _before(utf8: Bytes, offsets: Positions, at: Positions, words: Tails, probe: Probe) -> Positions:
     """Where words of `words` begin that end before the places `at`; ascending."""
+    if not len(at):
+        return at
     before = utf8[at - 1]
     end = at - ((before == 0x20) | (before == 0x2D) | (before == 0x2F))
     end -= 2 * ((utf8[end - 1] == 0xA0) & (utf8[end - 2] == 0xC2))
@@ -274,6 +288,8 @@ def _start_of_word(memory: memoryview, place: int, low: int) -> int:
 
 def _is_wordy(before: memoryview) -> bool:
     """Whether a word goes on behind these bytes, the end of a text."""
+    if not before or before[-1] < 0x80:
+        return bool(before) and (before[-1] == 0x5F or bool(LETTER[before[-1]]))
     character = bytes(before).decode(errors="ignore")[-1:]
     return WORDY.match(character) is not None
 

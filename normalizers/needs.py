@@ -25,7 +25,7 @@ _FOLDED = {"s": "ſ", "k": "\u212a"}
 """What Python's IGNORECASE takes for these letters, beside their capitals."""
 
 
-def needed(pattern: str, most: int = 3) -> tuple[frozenset[str], ...]:
+def needed(pattern: str, most: int = 5) -> tuple[frozenset[str], ...]:
     """Sets of characters and pairs; every match, or what it looks at around it, holds one of each.
 
     At most `most`, those that fewest tokens meet. Raises re.error.

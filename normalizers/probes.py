@@ -14,6 +14,7 @@ from enum import IntEnum
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from normalizers.patterns import any_of
 from normalizers.utf8 import Bytes, Flags
@@ -29,7 +30,10 @@ _WORD_BYTES = bytes(byte for byte in range(256) if chr(byte).isalnum() or byte >
 END_BYTES = "(?![0-9A-Za-z_])"
 """No ASCII letter or digit follows."""
 WIDTH = 8
-"""Bytes of a word that are compared by hash."""
+"""Bytes of a word that are compared by hash, at most."""
+_SIZES = (2, 3, 4, 8)
+"""How many of them: each size costs a pass over the places."""
+_MOST_KINDS = 256
 TAIL = 4
 """Bytes of a word's end that are compared by hash."""
 NUMERALS = b"IVXLCDM"
@@ -118,14 +122,14 @@ class Tails:
 class Probe:
     """What to look for in one language."""
 
+    marked: pa.UInt8Array
+    """By pair, first byte + 256 * second, its place in `actions`; 0 for nothing to do."""
     actions: Actions
-    """What to do by pair, first byte + 256 * second: a sum of `SIGN` and the like."""
-    marked: Flags
-    """Where `actions` is not 0."""
+    """What to do: sums of `SIGN` and the like."""
     wide: Flags
     """By code point: a sign of three bytes."""
-    grams: tuple[tuple[int, Flags], ...]
-    """Lengths in bytes, and for each by hash: some word begins so."""
+    grams: tuple[tuple[np.uint64, Flags], ...]
+    """Masks of as many low bytes as are compared, and for each by hash: some word begins so."""
     pattern: re.Pattern[bytes]
     """All words; the number of the group that matched is the place in `kinds`, counted from 1."""
     kinds: tuple[tuple[Kind, bool, bool], ...]
@@ -170,12 +174,20 @@ def make_probe(
     groups = [group for group in words if group.beginnings]
     grams = {start.encode()[:WIDTH] for group in groups for start in group.beginnings}
     _add_grams(grams, actions)
-    table = actions.reshape(-1)
+    different, kinds = np.unique(np.append(np.uint16(0), actions), return_inverse=True)
+    if len(different) > _MOST_KINDS:
+        raise ValueError(f"{len(different)} kinds of pairs do not fit one byte")
+    sizes = {gram: max(size for size in _SIZES if size <= len(gram)) for gram in grams}
     return Probe(
-        actions=table,
-        marked=table > 0,
+        marked=pa.Array.from_buffers(
+            pa.uint8(), actions.size, [None, pa.py_buffer(kinds[1:].astype(np.uint8))]
+        ),
+        actions=different,
         wide=wide,
-        grams=tuple((size, _hashes(grams, size)) for size in sorted({len(gram) for gram in grams})),
+        grams=tuple(
+            (np.uint64(256**size - 1), _hashes(gram[:size] for gram in grams if sizes[gram] == size))
+            for size in sorted(set(sizes.values()))
+        ),
         pattern=re.compile(b"|".join(b"(" + group.pattern.encode() + b")" for group in groups) or b"(?!)"),
         kinds=tuple((group.kind, group.bounded and spaced, group.ended and spaced) for group in groups),
         before_number=_tails(before_number, rf"(?:{_GAP_BACK}|[-/])?\.?", ends=ends, behind_word=behind_word),
@@ -236,9 +248,9 @@ def _share(byte: int) -> float:
     return _SHARES.get(byte, 0.012 if chr(byte).isupper() else 0.002)
 
 
-def _hashes(grams: Iterable[bytes], size: int) -> Flags:
+def _hashes(grams: Iterable[bytes]) -> Flags:
     hashes = np.zeros(65536, np.bool_)
-    codes = [int.from_bytes(gram, "little") for gram in grams if len(gram) == size]
+    codes = [int.from_bytes(gram, "little") for gram in grams]
     hashes[hashed(np.array(codes, np.uint64))] = True
     return hashes
 

@@ -195,13 +195,13 @@ def _chooser(rules: tuple[Rule, ...]) -> Callable[[str], list[Rule]]:
             always &= ~(1 << i + k * size)
             for one in need:
                 bits[one] = bits.get(one, 0) | 1 << i + k * size
+    asked = bits.keys()
     known: dict[int, list[Rule]] = {}
 
     def chosen(text: str) -> list[Rule]:
         met = always
-        for one in {*text, *map(operator.add, text, text[1:])}:
-            if one in bits:
-                met |= bits[one]
+        for one in asked & {*text, *map(operator.add, text, text[1:])}:
+            met |= bits[one]
         found = known.get(met)
         if found is None:
             wanted = functools.reduce(int.__and__, (met >> k * size for k in range(most)), (1 << size) - 1)
@@ -216,6 +216,10 @@ def _chooser(rules: tuple[Rule, ...]) -> Callable[[str], list[Rule]]:
 def _sayings(voice: Voice, rules: list[Rule], text: str) -> Iterator[tuple[int, int, str]]:
     """What is said from where to where: at each place by the first rule that matches and does not refuse."""
     look, size = 0, len(text)
+    if start := _said_at_start(voice, rules, text):
+        words, look = start
+        yield 0, look, words
+        look = max(look, 1)
     # The next match of each rule is kept until the place is behind it: that makes long texts linear.
     ahead: dict[int, re.Match[str] | None] = {}
     while look < size:
@@ -240,6 +244,18 @@ def _sayings(voice: Voice, rules: list[Rule], text: str) -> Iterator[tuple[int, 
 
 
 _NOT_ASKED: Any = object()
+
+
+def _said_at_start(voice: Voice, rules: list[Rule], text: str) -> tuple[str, int] | None:
+    """As `_say_here` at the first character.
+
+    Nearly every token is said from there on, and to ask for a match at one place is a fraction of a search: a
+    rule that comes first at the first place comes first whatever the others find further on.
+    """
+    for which, rule in enumerate(rules):
+        if match := rule.compiled.match(text):
+            return _say_here(voice, rules[which:], match)
+    return None
 
 
 def _say_here(voice: Voice, rules: list[Rule], match: re.Match[str]) -> tuple[str, int] | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import itertools
 import re
+import string
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -36,7 +37,8 @@ _TEXT = 1 << 21
 _LETTER_BEHIND = re.compile(f"[0-9](?![0-9])[{WORD}]")
 """Letters that a number took from what may be more than a word: "5www.x.org"."""
 _ROWS = (b"\x1e", b"\x1f", b"\x1d", b"\x1c")
-"""One of these stands between rows while they are one text: white space to every pattern."""
+"""One of these stands between rows while they are one text: white space to every pattern. Another takes the
+place of `_AGAIN` at the end."""
 _STOP = "\ufdd2"
 """The full stop of "p. m.", which is that of the sentence too when one follows."""
 _OPEN = "\ufdd3"
@@ -46,6 +48,8 @@ _AGAIN = "\ufdd4"
 _ENDS = _STOP + _OPEN + _AGAIN
 _OPEN_ENDS = frozenset(_STOP + _OPEN)
 _RESERVED = f"[{MARK}{_STOP}{_OPEN}{_AGAIN}]"
+_LATIN = f"{string.ascii_letters}{string.digits}_"
+_JOINING = f"0123456789{NAMING}"
 _PLAIN = frozenset(' \n\t\u00a0()[]{}<>"“”‘«»„,;:!?/|*~\x1c\x1d\x1e\x1f')
 """Characters behind which words stand as they are; in front of other ones somebody has to look."""
 _LONGEST_WORD = 40
@@ -150,10 +154,9 @@ def _said(hits: pa.Array, found: Found, lang: str) -> tuple[pa.Array, Flags]:
     marks = np.sort(np.concatenate((marks, before_numbers(utf8, offsets, probe))))
     marks = marks[np.diff(marks, prepend=-1) > 0]
     parts = [_said_together(*rows, lang) for rows in _slices(utf8, offsets, marks)]
-    sizes = np.concatenate([sizes for _, sizes in parts])
-    said = array_of(b"".join(part for part, _ in parts), sizes, hits.type)
-    unsure = flags_of(pc.match_substring(said, _AGAIN))
-    return (pc.replace_substring(said, _AGAIN, "") if unsure.any() else said), unsure
+    sizes = np.concatenate([sizes for _, sizes, _ in parts])
+    unsure = np.concatenate([unsure for _, _, unsure in parts])
+    return array_of(b"".join(part for part, _, _ in parts), sizes, hits.type), unsure
 
 
 def _slices(
@@ -169,19 +172,35 @@ def _slices(
         first = last
 
 
-def _said_together(utf8: Bytes, begins: Positions, marks: Positions, lang: str) -> tuple[bytes, Positions]:
-    """Rows said as one text, where one sign stands between them and another at each mark; their lengths."""
+def _said_together(
+    utf8: Bytes, begins: Positions, marks: Positions, lang: str
+) -> tuple[bytes, Positions, Flags]:
+    """Rows said as one text, where one sign stands between them and another at each mark.
+
+    Returns the bytes of all rows, the length of each, and whether it should be looked at again.
+    """
     text = utf8.tobytes()
-    between = next((sign for sign in _ROWS if sign not in text), None)
-    if between is None:  # hardly a text; but a row must not depend on those beside it
-        edges = itertools.pairwise([0, *begins.tolist(), len(utf8)])
-        rows = [(utf8[low:high], marks[(marks >= low) & (marks < high)] - low) for low, high in edges]
-        said = [_say(_with_signs(row, begins[:0], inside, b" "), lang).encode() for row, inside in rows]
-        return b"".join(said), np.array([len(row) for row in said])
-    whole = _say(_with_signs(utf8, begins, marks, between), lang).encode()
-    ends = np.flatnonzero(np.frombuffer(whole, np.uint8) == between[0])
-    ends = np.append(ends - np.arange(len(ends)), len(whole) - len(ends))
-    return whole.replace(between, b""), np.diff(ends, prepend=0)
+    between, again, *_ = *(sign for sign in _ROWS if sign not in text), b"", b""
+    if again:
+        return _taken_apart(_say(_with_signs(utf8, begins, marks, between), lang), between, again)
+    # Hardly a text; but a row must not depend on those beside it.
+    edges = itertools.pairwise([0, *begins.tolist(), len(utf8)])
+    rows = [(utf8[low:high], marks[(marks >= low) & (marks < high)] - low) for low, high in edges]
+    said = [_say(_with_signs(row, begins[:0], inside, b" "), lang).encode() for row, inside in rows]
+    bare = [row.replace(_AGAIN.encode(), b"") for row in said]
+    return b"".join(bare), np.array([len(row) for row in bare]), np.array(said) != np.array(bare)
+
+
+def _taken_apart(said: str, between: bytes, again: bytes) -> tuple[bytes, Positions, Flags]:
+    """See `_said_together`: without what stands between rows and in those to be looked at again."""
+    # One character for another is cheap, and so is a byte taken out: three bytes take four times that.
+    whole = said.replace(_AGAIN, again.decode()).encode()
+    utf8 = np.frombuffer(whole, np.uint8)
+    ends = np.append(np.flatnonzero(utf8 == between[0]), len(utf8))
+    n_before = np.searchsorted(np.flatnonzero(utf8 == again[0]), ends)
+    unsure: Flags = np.diff(n_before, prepend=0) > 0
+    ends -= np.arange(len(ends)) + n_before
+    return whole.replace(between, b"").replace(again, b""), np.diff(ends, prepend=0), unsure
 
 
 def _with_signs(utf8: Bytes, begins: Positions, marks: Positions, between: bytes) -> str:
@@ -197,35 +216,54 @@ def _say(text: str, lang: str) -> str:
     spans, memo = spans_of(lang), _memo(lang)
     parts = spans.token.split(text)
     said = list(map(memo.__getitem__, parts[1::2]))
-    letters_back = _LETTERS_BACK if spans.spaced else _LATIN_BACK
     befores = parts[:-1:2]
     for i in [
         i
         for i, (b, w) in enumerate(zip(befores, said, strict=True))
         if b[-1:] not in _PLAIN or w[-1:] in _OPEN_ENDS
     ]:
-        before, words = befores[i], said[i]
+        before, words, again = befores[i], said[i], ""
         if words == _AGAIN:
             continue
-        # The stroke in "=utf-8", behind a token that ends in a letter, is no minus.
-        joined = i and len(before) == 1 and WORDY.match(parts[2 * i - 1][-1])
-        word = letters_back.match(before[:-_LONGEST_WORD:-1]) if words and not joined else None
-        if word and _is_apart(word[0], parts[2 * i + 1]):
-            words = (" " if spans.spaced else "") + words + _AGAIN
-        elif word:  # "COVID-19" is said as one
-            parts[2 * i] = before[: -word.end()]
-            words = memo[before[-word.end() :] + parts[2 * i + 1]] + _AGAIN
-        elif i and not before and spans.spaced and _run_together(said[i - 1], words):
-            words = " " + words + _AGAIN
-        elif (i or before) and before[-1:] not in _PLAIN and not words.endswith(_AGAIN):  # "www.$"
-            words += _AGAIN
-        said[i] = _ended(words, parts[2 * i + 2])
+        if words and before[-1:] not in _PLAIN:
+            token, earlier = parts[2 * i + 1], parts[2 * i - 1] if i else ""
+            taken = _letters_before(before, token, earlier, spans.spaced)
+            if taken is None:
+                words, again = (" " if spans.spaced else "") + words, _AGAIN
+            elif taken:  # "COVID-19" is said as one
+                parts[2 * i] = before[:-taken]
+                words, again = memo[before[-taken:] + token], _AGAIN
+            elif i and not before and spans.spaced and _run_together(said[i - 1], words):
+                words, again = " " + words, _AGAIN
+            elif i or before:  # "www.$"
+                again = _AGAIN
+        said[i] = _ended(words, parts[2 * i + 2]) + again
     parts[1::2] = said
     return "".join(parts)
 
 
+def _letters_before(before: str, token: str, earlier: str, spaced: bool) -> int | None:
+    """How many characters before a token belong to it; None for letters that it stands apart from."""
+    # The stroke in "=utf-8", behind a token that ends in a letter, is no minus.
+    if not before or (earlier and len(before) == 1 and WORDY.match(earlier[-1])):
+        return 0
+    if len(token) == 1 and token not in _JOINING and before[-1].isascii() and before[-1].isalpha():
+        return None
+    if spaced and token[0] in "0123456789":  # most of all: "Z80" behind a blank
+        rest = before.rstrip(_LATIN)
+        taken = len(before) - len(rest)
+        if 0 < taken < _LONGEST_WORD - 1 and (not rest or rest[-1] in _PLAIN):
+            return None if taken > _LONGEST_CODE and before[-1].isalpha() else taken
+    word = (_LETTERS_BACK if spaced else _LATIN_BACK).match(before[:-_LONGEST_WORD:-1])
+    return None if word and _is_apart(word[0], token) else word.end() if word else 0
+
+
 def _ended(words: str, following: str) -> str:
     """Words with the end that fits what follows."""
+    if words[-1:] not in _ENDS or not words:
+        return words
+    if words[-1] == _OPEN and following[:1] in _PLAIN:
+        return words[:-1]
     bare = words.rstrip(_AGAIN)
     if bare[-1:] == _STOP:
         return bare[:-1] + ("" if following[:1] == "." else ".") + _AGAIN
