@@ -362,6 +362,11 @@ def _agree(voice: Voice, value: str, group: str, match: Match) -> str | None:
     return voice.number(value, voice.table("noun", match[group]) or "")
 
 
+def _at_least(voice: Voice, value: str, group: str, match: Match) -> str | None:
+    """The number, refused where it is below that of a group: the winner of a match is named first."""
+    return value if int(value) >= int(match[group]) else None
+
+
 Filter = Callable[[Voice, str, str, Match], str | None]
 FILTERS: dict[str, Filter] = {
     "cardinal": _cardinal,
@@ -391,5 +396,6 @@ FILTERS: dict[str, Filter] = {
     "end": _end,
     "number_like": _number_like,
     "agree": _agree,
+    "at_least": _at_least,
 }
 """By name: (voice, text, argument, match) -> words, or None to refuse the whole rule."""
