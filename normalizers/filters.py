@@ -11,8 +11,9 @@ from normalizers.speller import Speller
 
 Match = re.Match[str]
 _GROUPED = re.compile(r"[1-9][0-9]{0,2}(?:[^0-9][0-9]{3})+")
-_TWOS = re.compile(r"0|[0-9]{3}$|[0-9]{1,2}")
-"""Decimals as they are read two by two: a zero alone, three where three are left."""
+_TWOS = re.compile(r"^[1-9][0-9]{2}$|0(?=(?:[0-9]{2})*$)|[0-9]{1,2}")
+"""Decimals as they are read two by two: three are one number, and where one digit of many is left over it is
+a zero before a pair, if there is one, or the last."""
 _ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 
 
@@ -30,7 +31,8 @@ class Voice:
     """Characters that may stand before the decimals."""
     words: Mapping[str, str]
     """What filters need: point, minus, blank (between words). Not said are `vowels` (a word without any of
-    these letters is spelled) and `gender` (of nouns that name none)."""
+    these letters is spelled), `gender` (of nouns that name none) and `whole_form` (the gender that the number
+    before decimals has, too)."""
     fraction: str
     """How decimals are read: `digits`, `number` as a number after leading zeros, `pairs`, which reads
     four decimals as two numbers besides, or `twos`, two by two, the last ones in the gender of the number."""
@@ -99,7 +101,8 @@ class Voice:
     def number(self, text: str, form: str = "") -> str:
         """A whole or decimal number in words."""
         whole, decimals = self.parts(text)
-        said = self.whole(whole, self.set_for("cardinal", "" if decimals else form))
+        gendered = not decimals or form == self.words.get("whole_form")
+        said = self.whole(whole, self.set_for("cardinal", form if gendered else ""))
         if not decimals:
             return said
         if "decimal_of" in self.words and len(decimals) <= 4 and decimals.strip("0"):
@@ -120,8 +123,9 @@ class Voice:
     def decimals(self, text: str, form: str = "") -> str:
         """What follows the decimal point."""
         if self.fraction == "twos":
-            *first, last = _TWOS.findall(text)
-            return " ".join([*map(self.whole, first), self.whole(last, self.set_for("cardinal", form))])
+            parts = _TWOS.findall(text)
+            forms = [""] * (len(parts) - 1) + [form]
+            return " ".join(map(self.two, parts, forms))
         rest = text.lstrip("0")
         if self.fraction == "pairs" and len(rest) == len(text) == 4:
             return f"{self.decimals(text[:2])} {self.decimals(text[2:])}"
@@ -129,6 +133,11 @@ class Voice:
             return self.digits(text)
         zeros = self.digits(text[: len(text) - len(rest)])
         return " ".join(filter(None, (zeros, self.whole(rest))))
+
+    def two(self, digits: str, form: str) -> str:
+        """A few digits as a number, a zero before them named."""
+        zero = self.whole("0") + " " if digits[0] == "0" and len(digits) > 1 else ""
+        return zero + self.whole(digits, self.set_for("cardinal", form))
 
     def counted(self, text: str, noun: Mapping[str, Any]) -> str:
         """A number with its noun, agreeing in gender and plural."""
@@ -238,7 +247,7 @@ def _money_in(voice: Voice, value: str, noun: Mapping[str, Any] | None) -> str |
 
 
 def _roman(voice: Voice, value: str, form: str, match: Match) -> str | None:
-    total = 0
+    total, value = 0, value.upper()
     for sign, following in zip(value, [*value[1:], "I"], strict=True):
         n = _ROMAN[sign]
         total += -n if n < _ROMAN[following] else n
