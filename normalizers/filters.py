@@ -362,6 +362,11 @@ def _agree(voice: Voice, value: str, group: str, match: Match) -> str | None:
     return voice.number(value, voice.table("noun", match[group]) or "")
 
 
+def _unraised(voice: Voice, value: str, form: str, match: Match) -> str | None:
+    """Superscript digits as plain ones."""
+    return "".join(voice.tables["raised"].get(c, c) for c in value)
+
+
 Filter = Callable[[Voice, str, str, Match], str | None]
 FILTERS: dict[str, Filter] = {
     "cardinal": _cardinal,
@@ -391,5 +396,6 @@ FILTERS: dict[str, Filter] = {
     "end": _end,
     "number_like": _number_like,
     "agree": _agree,
+    "unraised": _unraised,
 }
 """By name: (voice, text, argument, match) -> words, or None to refuse the whole rule."""
