@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from normalizers.filters import FILTERS, Filter, Voice
+from normalizers.filters import FILTERS, Filter
 from normalizers.needs import needed
 from normalizers.patterns import WORDY, digit_values
+from normalizers.voice import Voice
 
 _MACRO = re.compile(r"\{([a-z_]+)\}")
 _FIELD = re.compile(r"\{([^{}]*)\}|(\[)|(\])")

@@ -244,8 +244,12 @@ def _say(text: str, lang: str) -> str:
 
 def _letters_before(before: str, token: str, earlier: str, spaced: bool) -> int | None:
     """How many characters before a token belong to it; None for letters that it stands apart from."""
-    # The stroke in "=utf-8", behind a token that ends in a letter, is no minus.
-    if not before or (earlier and len(before) == 1 and WORDY.match(earlier[-1])):
+    # No letter stands before a mark, but before ", CA"; the stroke in "=utf-8", behind letters, is no minus.
+    if (
+        not before
+        or (token[0] == MARK and WORDY.match(before[-1]))
+        or (earlier and len(before) == 1 and WORDY.match(earlier[-1]))
+    ):
         return 0
     if len(token) == 1 and token not in _JOINING and before[-1].isascii() and before[-1].isalpha():
         return None

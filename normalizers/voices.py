@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from normalizers.filters import Voice
 from normalizers.languages import common, language
 from normalizers.patterns import GAP, NO_WORD, WORD, any_of
 from normalizers.rules import Rule, compile_rules, rewriter
 from normalizers.speller import Speller
+from normalizers.voice import Voice
 
 
 @functools.cache
