@@ -215,17 +215,11 @@ def _chooser(rules: tuple[Rule, ...]) -> Callable[[str], list[Rule]]:
 
 def _sayings(voice: Voice, rules: list[Rule], text: str) -> Iterator[tuple[int, int, str]]:
     """What is said from where to where: at each place by the first rule that matches and does not refuse."""
-    look, size = 0, len(text)
-    # Nearly every token is said from its first character on, and to ask for a match there is a fraction of a
-    # search: a rule that comes first at the first place comes first whatever the others find further on.
-    for which, rule in enumerate(rules):
-        first = rule.compiled.match(text)
-        here = _say_here(voice, rules[which:], first) if first else None
-        if first:
-            if here:
-                yield 0, here[1], here[0]
-            look = max(here[1] if here else 0, 1)
-            break
+    size = len(text)
+    matches, here = _first(voice, rules, text)
+    if here:
+        yield 0, here[1], here[0]
+    look = max(here[1] if here else 0, int(matches))
     # The next match of each rule is kept until the place is behind it: that makes long texts linear.
     ahead: dict[int, re.Match[str] | None] = {}
     while look < size:
@@ -250,6 +244,19 @@ def _sayings(voice: Voice, rules: list[Rule], text: str) -> Iterator[tuple[int, 
 
 
 _NOT_ASKED: Any = object()
+
+
+def _first(voice: Voice, rules: list[Rule], text: str) -> tuple[bool, tuple[str, int] | None]:
+    """Whether a rule matches where the text begins, and what `_say_here` gives then.
+
+    Nearly every token is said from its first character on, and to ask for a match there costs a fraction of a
+    search. A rule that comes first at the first place comes first whatever the others find further on.
+    """
+    for which, rule in enumerate(rules):
+        match = rule.compiled.match(text)
+        if match:
+            return True, _say_here(voice, rules[which:], match)
+    return False, None
 
 
 def _say_here(voice: Voice, rules: list[Rule], match: re.Match[str]) -> tuple[str, int] | None:
