@@ -31,8 +31,8 @@ END_BYTES = "(?![0-9A-Za-z_])"
 """No ASCII letter or digit follows."""
 WIDTH = 8
 """Bytes of a word that are compared by hash, at most."""
-_SIZES = (2, 3, 4, 8)
-"""How many of them: each size costs a pass over the places."""
+_SIZES = (2, 3, 4, 6, 8)
+"""How many: each size costs a pass. Without six, two letters of its script, Hindi takes 1.4 times as long."""
 _MOST_KINDS = 256
 TAIL = 4
 """Bytes of a word's end that are compared by hash."""

@@ -216,11 +216,11 @@ def _chooser(rules: tuple[Rule, ...]) -> Callable[[str], list[Rule]]:
 
 def _sayings(voice: Voice, rules: list[Rule], text: str) -> Iterator[tuple[int, int, str]]:
     """What is said from where to where: at each place by the first rule that matches and does not refuse."""
-    look, size = 0, len(text)
-    if start := _said_at_start(voice, rules, text):
-        words, look = start
-        yield 0, look, words
-        look = max(look, 1)
+    size = len(text)
+    matches, here = _first(voice, rules, text)
+    if here:
+        yield 0, here[1], here[0]
+    look = max(here[1] if here else 0, int(matches))
     # The next match of each rule is kept until the place is behind it: that makes long texts linear.
     ahead: dict[int, re.Match[str] | None] = {}
     while look < size:
@@ -247,16 +247,17 @@ def _sayings(voice: Voice, rules: list[Rule], text: str) -> Iterator[tuple[int, 
 _NOT_ASKED: Any = object()
 
 
-def _said_at_start(voice: Voice, rules: list[Rule], text: str) -> tuple[str, int] | None:
-    """As `_say_here` at the first character.
+def _first(voice: Voice, rules: list[Rule], text: str) -> tuple[bool, tuple[str, int] | None]:
+    """Whether a rule matches where the text begins, and what `_say_here` gives then.
 
-    Nearly every token is said from there on, and to ask for a match at one place is a fraction of a search: a
-    rule that comes first at the first place comes first whatever the others find further on.
+    Nearly every token is said from its first character on, and to ask for a match there costs a fraction of a
+    search. A rule that comes first at the first place comes first whatever the others find further on.
     """
     for which, rule in enumerate(rules):
-        if match := rule.compiled.match(text):
-            return _say_here(voice, rules[which:], match)
-    return None
+        match = rule.compiled.match(text)
+        if match:
+            return True, _say_here(voice, rules[which:], match)
+    return False, None
 
 
 def _say_here(voice: Voice, rules: list[Rule], match: re.Match[str]) -> tuple[str, int] | None:

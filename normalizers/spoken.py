@@ -13,6 +13,7 @@ import re
 import string
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Generic, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +27,9 @@ from normalizers.patterns import WORD, WORDY
 from normalizers.spans import MARK, NAMING, spans_of
 from normalizers.utf8 import Bytes, Flags, Positions
 from normalizers.voices import voice_of
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 MEMO_SIZE = 200_000
 """Tokens remembered per language and process, some 30 MB; text repeats 70 to 80 % of its tokens."""
@@ -62,17 +66,17 @@ _LATIN_BACK = re.compile(
 """What stands before a number and belongs to it, from its end: letters ("COVID-19"), a minus, a point."""
 
 
-class _Memo(dict[str, str]):
-    """Token -> words; bounded, and what is not there is made."""
+class _Memo(dict[_Key, _Value], Generic[_Key, _Value]):
+    """Remembers what `make` gives, if the key is short; bounded."""
 
-    def __init__(self, say: Callable[[str], str]) -> None:
-        self.say = say
+    def __init__(self, make: Callable[[_Key], _Value], length: Callable[[_Key], int]) -> None:
+        self.make, self.length = make, length
 
-    def __missing__(self, token: str) -> str:
-        words = self.say(token)
-        if len(self) < MEMO_SIZE and len(token) <= MEMO_LENGTH:
-            self[token] = words
-        return words
+    def __missing__(self, key: _Key) -> _Value:
+        value = self.make(key)
+        if len(self) < MEMO_SIZE and self.length(key) <= MEMO_LENGTH:
+            self[key] = value
+        return value
 
 
 def to_spoken(texts: pa.Array | pa.ChunkedArray, lang: str) -> pa.Array | pa.ChunkedArray:
@@ -97,6 +101,7 @@ def to_spoken_text(text: str, lang: str) -> str:
 def forget(lang: str) -> None:
     """Forget what was said: the next text is said as in a fresh process, with the patterns compiled."""
     _memo(lang).clear()
+    _beside(lang).clear()
 
 
 def _column(column: pa.Array, lang: str) -> pa.Array:
@@ -213,7 +218,7 @@ def _with_signs(utf8: Bytes, begins: Positions, marks: Positions, between: bytes
 
 def _say(text: str, lang: str) -> str:
     """A text with every token in it said."""
-    spans, memo = spans_of(lang), _memo(lang)
+    spans, memo, beside = spans_of(lang), _memo(lang), _beside(lang)
     parts = spans.token.split(text)
     said = list(map(memo.__getitem__, parts[1::2]))
     befores = parts[:-1:2]
@@ -226,30 +231,22 @@ def _say(text: str, lang: str) -> str:
         if words == _AGAIN:
             continue
         if words and before[-1:] not in _PLAIN:
-            token, earlier = parts[2 * i + 1], parts[2 * i - 1] if i else ""
-            taken = _letters_before(before, token, earlier, spans.spaced)
-            if taken is None:
-                words, again = (" " if spans.spaced else "") + words, _AGAIN
-            elif taken:  # "COVID-19" is said as one
-                parts[2 * i] = before[:-taken]
-                words, again = memo[before[-taken:] + token], _AGAIN
-            elif i and not before and spans.spaced and _run_together(said[i - 1], words):
-                words, again = " " + words, _AGAIN
-            elif i or before:  # "www.$"
-                again = _AGAIN
+            if not before:
+                if i and spans.spaced and _run_together(said[i - 1], words):
+                    words, again = " " + words, _AGAIN
+            # The stroke in "=utf-8", behind a token that ends in a letter, is no minus.
+            elif not (i and len(before) == 1 and WORDY.match(parts[2 * i - 1][-1])):
+                taken, words, again = beside[before.rpartition(" ")[2], parts[2 * i + 1]]
+                if taken:
+                    parts[2 * i] = before[:-taken]
         said[i] = _ended(words, parts[2 * i + 2]) + again
     parts[1::2] = said
     return "".join(parts)
 
 
-def _letters_before(before: str, token: str, earlier: str, spaced: bool) -> int | None:
+def _letters_before(before: str, token: str, spaced: bool) -> int | None:
     """How many characters before a token belong to it; None for letters that it stands apart from."""
-    # No letter stands before a mark, but before ", CA"; the stroke in "=utf-8", behind letters, is no minus.
-    if (
-        not before
-        or (token[0] == MARK and WORDY.match(before[-1]))
-        or (earlier and len(before) == 1 and WORDY.match(earlier[-1]))
-    ):
+    if token[0] == MARK and WORDY.match(before[-1]):  # ", CA" behind a name; else no letter stands there
         return 0
     if len(token) == 1 and token not in _JOINING and before[-1].isascii() and before[-1].isalpha():
         return None
@@ -289,7 +286,8 @@ def _run_together(before: str, words: str) -> bool:
 
 
 @functools.cache
-def _memo(lang: str) -> _Memo:
+def _memo(lang: str) -> _Memo[str, str]:
+    """Token -> words."""
     voice, spans = voice_of(lang), spans_of(lang)
 
     def say(token: str) -> str:
@@ -304,4 +302,21 @@ def _memo(lang: str) -> _Memo:
         unsure = token[0] == MARK or _LETTER_BEHIND.search(token) or spans.unsettled.search(words)
         return words + _AGAIN if unsure else words
 
-    return _Memo(say)
+    return _Memo(say, len)
+
+
+@functools.cache
+def _beside(lang: str) -> _Memo[tuple[str, str], tuple[int, str, str]]:
+    """Characters and the token behind -> how many of them it takes, words, `_AGAIN` or nothing."""
+    spaced, memo = spans_of(lang).spaced, _memo(lang)
+
+    def say(key: tuple[str, str]) -> tuple[int, str, str]:
+        before, token = key
+        taken = _letters_before(before, token, spaced)
+        if taken is None:
+            return 0, (" " if spaced else "") + memo[token], _AGAIN
+        if taken:  # "COVID-19" is said as one
+            return taken, memo[before[-taken:] + token], _AGAIN
+        return 0, memo[token], _AGAIN  # "www.$"
+
+    return _Memo(say, lambda key: len(key[0]) + len(key[1]))

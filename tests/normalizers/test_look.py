@@ -98,6 +98,13 @@ def test_bytes_of_two_rows_make_no_word_together():
     ]  # 1 + 2 + 2 + 1 bytes before, "x "; 5 + 4 + 5 more, and the quotation mark
 
 
+@pytest.mark.parametrize("text", ["vs.", "a vs.", "etc.", "volumes", "a volumes", "a volumes and more"])
+def test_a_word_is_found_however_near_it_stands_to_the_end(text):
+    words = [Words(Kind.TOKEN, ["vs.", "etc.", "volumes"], r"(?:vs\.|etc\.|volumes)")]
+    assert look(pa.array([text]), make_probe("", words)).rows.tolist() == [True]
+    assert not look(pa.array(["vo", "lumes", "etc", ".", "v", "s."]), make_probe("", words)).rows.any()
+
+
 def test_an_address_begins_where_its_run_of_visible_characters_does():
     inside = Words(Kind.INSIDE, [".com"], r"\.com(?![a-z])", bounded=False)
     word = Words(Kind.TOKEN, ["St."], r"St\.")

@@ -124,6 +124,13 @@ def test_long_rows_take_linear_time(row, lang):
     assert not any(unicodedata.category(c) == "Nd" for c in spoken)
 
 
+@pytest.mark.parametrize("taken", ["\x1e", "\x1e\x1f\x1d", "\x1e\x1f\x1d\x1c"])
+def test_signs_that_stand_between_rows_may_stand_in_a_text(taken):
+    texts = [f"It is{taken}5%of it", "Z80", "a=b", f"{taken}3", ""]
+    assert to_spoken(pa.array(texts), "en").to_pylist() == [to_spoken_text(text, "en") for text in texts]
+    assert to_spoken_text(texts[0], "en") == f"it is{taken}five percent of it"
+
+
 def test_digits_beyond_the_first_plane_do_not_change_other_rows():
     column = pa.array(["\U000104a0", "\u0660www."])
     assert to_spoken(column, "ar").to_pylist() == [to_spoken_text(text, "ar") for text in column.to_pylist()]
