@@ -175,7 +175,7 @@ def _token(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs)
     dash = rf"[\{_DASHES}+=]"
     between = context["between_numbers"]
     and_ = f"{GAP}{MARK}?{any_of(between)}{GAP}?|" if between else ""
-    joint = f"(?>{GAP}{dash}{GAP}|{dash}{GAP}?|{GAP}[×x*/]{GAP}|{and_}[.,]?{GAP})"
+    joint = f"(?>{GAP}{dash}{GAP}|{dash}{GAP}?|{GAP}[×x*/]{GAP}|{and_}[.,،]?{GAP})"
     more = rf"(?:{word}|{joint}[-−]?{money}\.?[0-9]{run}){{0,12}}"
     usual = f"{run}{more}"
     if context["number"]:
