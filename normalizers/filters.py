@@ -325,7 +325,7 @@ def _money_of(voice: Voice, value: str, currency: str, match: Match) -> str | No
 def _digit_by_digit(voice: Voice, value: str, table: str, match: Match) -> str | None:
     """The text, each digit by its name, signs and words of a table said, letters at digits spelled.
 
-    A number with an ordinal mark in letters ("4th") is left to the rules; short words in capitals are spelled.
+    A number with an ordinal mark in letters ("4th") is left to the rules. Up to three capitals are spelled.
     """
     signs, letters = voice.tables[table], voice.tables.get("letter", {})
     said: list[str] = []
