@@ -164,21 +164,25 @@ def _money_of(voice: Voice, value: str, currency: str, match: Match) -> str | No
 
 
 def _digit_by_digit(voice: Voice, value: str, table: str, match: Match) -> str | None:
-    """The text, each digit by its name, the signs of a table in words, letters at digits spelled.
+    """The text, each digit by its name, signs and words of a table said, letters at digits spelled.
 
-    A number with an ordinal mark in letters ("4th") is left to the rules.
+    A number with an ordinal mark in letters ("4th") is left to the rules. Up to three capitals are spelled.
     """
     signs, letters = voice.tables[table], voice.tables.get("letter", {})
     said: list[str] = []
     for piece in re.findall(
-        r"[0-9]+[a-z]{2}(?![a-z])|[0-9]|(?<=[0-9])[A-Za-z](?![A-Za-z])|.", value, re.DOTALL
+        r"[0-9]+[a-z]{2}(?![a-z])|[0-9]|(?<=[0-9])[A-Za-z](?![A-Za-z])|[A-Za-z]{2,}\.?|.", value, re.DOTALL
     ):
         if piece.isdecimal():
             said.append(f" {voice.digits(piece)} ")
         elif piece[0].isdecimal():
             said.append(f" {voice.rewrite(piece)} ")
-        elif piece in signs:
-            said.append(f" {signs[piece]} ")
+        elif (word := piece.rstrip(".").lower() or piece) in signs:
+            said.append(f" {signs[word]} ")
+        elif piece.isupper() and piece.isascii() and len(piece) <= 3:
+            said.append(f" {_spell(voice, piece, '', match)} ")
+        elif len(piece) > 1:
+            said.append(piece)
         else:
             said.append(letters.get(piece.lower(), piece) if said and said[-1].endswith(" ") else piece)
     return re.sub(r" +(?=[,.;:)]|$)|(?<= ) +", "", "".join(said)).strip(" ")
