@@ -7,6 +7,7 @@ other.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,18 +58,24 @@ def is_table(path: str) -> bool:
 def drop_torn_commit(path: str) -> None:
     """Remove the last commit of a table where a kill cut it short: it was never complete, nobody has read it.
 
-    Only a local disk shows a commit file before all of it is written; an object store shows it whole or not
-    at all. Spark would take the empty file for a commit without content and go on behind it.
+    Where no commit is left the whole log goes, with what else the kill left in it: Spark takes a log that
+    holds anything for a table, and would not create one. Only a local disk shows a commit file before all of
+    it is written; an object store shows it whole or not at all. Spark would take the empty file for a commit
+    without content and go on behind it.
     """
     filesystem, folder = storage.open_filesystem(path)
     if not isinstance(filesystem, fs.LocalFileSystem):
         return
-    commits = sorted(Path(folder, "_delta_log").glob("*.json"))
-    if not commits or _is_whole(commits[-1].read_bytes()):
+    log = Path(folder, "_delta_log")
+    commits = sorted(log.glob("*.json"))
+    if commits and _is_whole(commits[-1].read_bytes()):
         return
-    checksums = (f".{commits[-1].name}.crc", f"{commits[-1].stem}.crc", f".{commits[-1].stem}.crc.crc")
-    for name in (*checksums, commits[-1].name):
-        (commits[-1].parent / name).unlink(missing_ok=True)
+    for commit in commits[-1:]:
+        checksums = (f".{commit.name}.crc", f"{commit.stem}.crc", f".{commit.stem}.crc.crc")
+        for name in (*checksums, commit.name):
+            (log / name).unlink(missing_ok=True)
+    if len(commits) <= 1:
+        shutil.rmtree(log, ignore_errors=True)
 
 
 def _is_whole(commit: bytes) -> bool:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from spark_jobs.warehouse import drop_torn_commit, is_table
+from schemas.statistics import STATISTICS
+from spark_jobs.warehouse import create, drop_torn_commit, is_table, read_arrow
 
 WHOLE = b'{"commitInfo":{}}\n{"metaData":{"id":"x"}}\n'
 
@@ -31,7 +32,19 @@ def test_a_table_whose_only_commit_is_empty_is_none(log):
     (log / "00000000000000000000.json").write_bytes(b"")
     assert not is_table(str(log.parent))
     drop_torn_commit(str(log.parent))
-    assert names(log) == []
+    assert not log.exists()
+
+
+@pytest.mark.parametrize("left", [".00000000000000000000.json.0d5f.tmp", "00000000000000000000.crc"])
+def test_a_table_is_created_where_a_kill_left_a_log_without_commits(spark, tmp_path, left):
+    log = tmp_path / "statistics/_delta_log"
+    log.mkdir(parents=True)
+    (log / left).write_bytes(b"x")
+    path = str(log.parent)
+    drop_torn_commit(path)
+    create(spark, path, STATISTICS)
+    assert is_table(path)
+    assert read_arrow(path).num_rows == 0
 
 
 def test_whole_commits_stay(log):
