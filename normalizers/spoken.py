@@ -32,7 +32,7 @@ _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
 MEMO_SIZE = 200_000
-"""Tokens remembered per language and process, some 30 MB; text repeats 70 to 80 % of its tokens."""
+"""Tokens remembered per language and process; text repeats 70 to 80 % of its tokens."""
 MEMO_LENGTH = 128
 """Characters of the longest token worth remembering."""
 _PASSES = 4
