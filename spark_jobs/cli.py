@@ -6,7 +6,6 @@ Heavy imports stand in the command that needs them, so that `corpus --help` answ
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -14,9 +13,19 @@ from typing import Any
 
 from schemas.version import VERSION
 from spark_jobs.errors import ConfigError, CorpusError
-
-_WAREHOUSE = "local folder or s3:// prefix"
-_EXITS = "exit: 0 done, 1 failed (run again), 2 recipe or option wrong (nothing started), 3 a gate refused"
+from spark_jobs.options import (
+    EXITS,
+    WAREHOUSE,
+    Parser,
+    add_json,
+    add_session,
+    command_of,
+    existing,
+    open_console,
+    session_of,
+    show,
+)
+from spark_jobs.tokenizer.commands import add_tokenize, add_tokenizer
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,58 +47,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> Any:
-        self.exit(2, f"corpus: {message}\n  do     {self.prog} --help\n")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="corpus",
         description="Turn raw text dumps into versioned training releases on Spark and Delta.",
-        epilog=f"a first release:  corpus build conf/recipes/demo.yaml --warehouse out\n\n{_EXITS}",
+        epilog=f"a first release:  corpus build conf/recipes/demo.yaml --warehouse out\n\n{EXITS}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"corpus {VERSION}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
     _add_plan(commands)
     _add_build(commands)
     _add_status(commands)
     _add_stats(commands)
     _add_split(commands)
+    add_tokenizer(commands)
+    add_tokenize(commands)
     return parser
-
-
-def _command(
-    commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str, example: str
-) -> Any:
-    command = commands.add_parser(
-        name,
-        help=text.split("\n", 1)[0],
-        description=f"{text}\n\n  {example}",
-        epilog=_EXITS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    command.set_defaults(run=run)
-    return command
 
 
 def _add_recipe(command: Any, *, needs_warehouse: bool) -> None:
     command.add_argument("recipe", metavar="RECIPE", help="a YAML file; docs/recipe.md has every key")
-    command.add_argument("--warehouse", metavar="PATH", required=needs_warehouse, help=_WAREHOUSE)
+    command.add_argument("--warehouse", metavar="PATH", required=needs_warehouse, help=WAREHOUSE)
     command.add_argument(
         "--root", metavar="PATH", help="where the recipe's paths start, instead of its own `root`"
     )
-    _add_json(command)
-
-
-def _add_json(command: Any) -> None:
-    command.add_argument("--json", action="store_true", help="figures as one JSON object instead of tables")
+    add_json(command)
 
 
 def _add_plan(commands: Any) -> None:
     text = "Show what a build would read and do.\nWrites nothing and starts no Spark."
-    command = _command(commands, "plan", _plan, text, "corpus plan conf/recipes/demo.yaml")
+    command = command_of(commands, "plan", _plan, text, "corpus plan conf/recipes/demo.yaml")
     _add_recipe(command, needs_warehouse=False)
 
 
@@ -98,30 +86,26 @@ def _add_build(commands: Any) -> None:
         "Build a release: read the raw dumps, run the recipe's steps, publish Delta tables.\n"
         "Run it again after a failure: what is done is skipped."
     )
-    command = _command(commands, "build", _build, text, "corpus build conf/recipes/demo.yaml --warehouse out")
-    _add_recipe(command, needs_warehouse=True)
-    command.add_argument("--cores", type=int, metavar="N", help="tasks at a time (all cores, 8 at most)")
-    command.add_argument("--driver-memory", metavar="SIZE", help="heap of the JVM, such as 3g (3g)")
-    command.add_argument(
-        "--scratch", metavar="PATH", help="folder for shuffle files (the system's temporary folder)"
+    command = command_of(
+        commands, "build", _build, text, "corpus build conf/recipes/demo.yaml --warehouse out"
     )
-    command.add_argument("--log", metavar="FILE", help="keep Spark's own log")
-    command.add_argument("--ui", action="store_true", help="serve Spark's pages on 127.0.0.1 while it runs")
+    _add_recipe(command, needs_warehouse=True)
+    add_session(command)
 
 
 def _add_status(commands: Any) -> None:
     text = "Show steps, rows, time, versions and quarantine of a warehouse."
-    command = _command(commands, "status", _status, text, "corpus status out")
-    command.add_argument("warehouse", metavar="WAREHOUSE", help=_WAREHOUSE)
-    _add_json(command)
+    command = command_of(commands, "status", _status, text, "corpus status out")
+    command.add_argument("warehouse", metavar="WAREHOUSE", help=WAREHOUSE)
+    add_json(command)
 
 
 def _add_stats(commands: Any) -> None:
     text = "Show the report of a release."
-    command = _command(commands, "stats", _stats, text, "corpus stats out --release demo")
-    command.add_argument("warehouse", metavar="WAREHOUSE", help=_WAREHOUSE)
+    command = command_of(commands, "stats", _stats, text, "corpus stats out --release demo")
+    command.add_argument("warehouse", metavar="WAREHOUSE", help=WAREHOUSE)
     command.add_argument("--release", metavar="NAME", help="which one (all that are published)")
-    _add_json(command)
+    add_json(command)
 
 
 def _add_split(commands: Any) -> None:
@@ -129,7 +113,9 @@ def _add_split(commands: Any) -> None:
         "Rewrite one big gz, xz or bz2 file into zst shards at record borders.\n"
         "Such a file cannot be read by several tasks at once; its shards can."
     )
-    command = _command(commands, "split", _split, text, "corpus split en.txt.xz --format cc100 --out shards/")
+    command = command_of(
+        commands, "split", _split, text, "corpus split en.txt.xz --format cc100 --out shards/"
+    )
     command.add_argument("file", metavar="FILE", help="the file to split; it stays as it is")
     command.add_argument(
         "--format", required=True, metavar="FORMAT", help="mc4, cc100, wikipedia, jsonl or text"
@@ -152,29 +138,19 @@ def _plan(options: argparse.Namespace) -> int:
 
     plan = plan_build(load_recipe(options.recipe, root=options.root), options.warehouse)
     figures = outline(plan)
-    _show(options, figures, lambda: print_outline(figures, _console()))
+    show(options, figures, lambda: print_outline(figures, open_console()))
     return 0
 
 
 def _build(options: argparse.Namespace) -> int:
-    from pathlib import Path
-
     from spark_jobs.plan import plan_build
     from spark_jobs.progress import Progress
     from spark_jobs.recipe import load_recipe
-    from spark_jobs.session import SHORT_JOB_BYTES, SessionConfig
 
     recipe = load_recipe(options.recipe, root=options.root)
     plan = plan_build(recipe, options.warehouse)
-    session = SessionConfig(
-        app_name=f"corpus build {recipe.release}",
-        cores=options.cores,
-        driver_memory=options.driver_memory,
-        scratch=Path(options.scratch) if options.scratch else None,
-        log_file=Path(options.log) if options.log else None,
-        ui=options.ui,
-        short_job=sum(file.size for file in plan.files) <= SHORT_JOB_BYTES,
-    )
+    stored = sum(file.size for file in plan.files)
+    session = session_of(options, f"corpus build {recipe.release}", stored)
     progress = Progress()
     if plan.done:
         progress.line(f"release {recipe.release!r} is built already, nothing to do")
@@ -202,15 +178,15 @@ def _print_release(options: argparse.Namespace, warehouse: str, name: str) -> in
     from spark_jobs.report import print_release, release_figures
 
     figures = release_figures(warehouse, name)
-    _show(options, figures, lambda: print_release(figures, _console()))
+    show(options, figures, lambda: print_release(figures, open_console()))
     return 0
 
 
 def _status(options: argparse.Namespace) -> int:
     from spark_jobs.report import print_warehouse, warehouse_figures
 
-    figures = warehouse_figures(_existing(options.warehouse))
-    _show(options, figures, lambda: print_warehouse(figures, _console()))
+    figures = warehouse_figures(existing(options.warehouse))
+    show(options, figures, lambda: print_warehouse(figures, open_console()))
     return 0
 
 
@@ -218,20 +194,20 @@ def _stats(options: argparse.Namespace) -> int:
     from spark_jobs.manifest import releases
     from spark_jobs.report import print_release, release_figures
 
-    path = _existing(options.warehouse)
+    path = existing(options.warehouse)
     names = [options.release] if options.release else releases(path)
     if not names:
         raise ConfigError(
             "WAREHOUSE", path, accepted="a warehouse with a published release", do="corpus build --help"
         )
     figures = {name: release_figures(path, name) for name in names}
-    console = _console()
+    console = open_console()
 
     def in_words() -> None:
         for one in figures.values():
             print_release(one, console)
 
-    _show(options, figures[names[0]] if options.release else figures, in_words)
+    show(options, figures[names[0]] if options.release else figures, in_words)
     return 0
 
 
@@ -259,34 +235,6 @@ def _split(options: argparse.Namespace) -> int:
     for shard in shards:
         print(shard)
     return 0
-
-
-def _existing(path: str) -> str:
-    """The warehouse, which must be there: a typo must not read as an empty one."""
-    from spark_jobs import storage
-
-    if not any(storage.exists(storage.join(path, name)) for name in ("documents", "ledger", "releases")):
-        raise ConfigError("WAREHOUSE", path, accepted="a folder that `corpus build` has written to")
-    return path
-
-
-def _console() -> Any:
-    """rich's console, but that a closed pipe is for `main` to take; rich itself would exit with 1."""
-    from rich.console import Console
-
-    class Piped(Console):
-        def on_broken_pipe(self) -> None:
-            raise BrokenPipeError
-
-    # rich takes 80 columns where the output is no terminal; the tables want more.
-    return Piped(width=None if sys.stdout.isatty() else 120)
-
-
-def _show(options: argparse.Namespace, figures: Any, in_words: Callable[[], Any]) -> None:
-    if options.json:
-        print(json.dumps(figures, ensure_ascii=False, indent=1))
-    else:
-        in_words()
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ _WRAPPERS = {"PythonException", "SparkException", "Py4JJavaError", "PySparkRunti
 
 
 @contextmanager
-def spark_failures(where: str) -> Iterator[None]:
-    """Raise CorpusError for what Spark, Java or a Python worker raises in the block."""
+def spark_failures(where: str, doing: str = "build") -> Iterator[None]:
+    """Raise CorpusError for what Spark, Java or a Python worker raises in the block; `doing` names it."""
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
 
@@ -22,7 +22,7 @@ def spark_failures(where: str) -> Iterator[None]:
         yield
     except (PySparkException, Py4JError, OSError) as error:
         raise CorpusError(
-            f"the build failed: {cause(str(error))}",
+            f"the {doing} failed: {cause(str(error))}",
             where=where,
             why="what was committed before stays and counts",
             do="mend the cause and run the same command again; --log FILE keeps Spark's own log",

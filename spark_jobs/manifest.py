@@ -32,6 +32,8 @@ class TableEntry:
     """Order-free: bit_xor of xxhash64 over all columns of each row, 16 hexadecimal digits, and the number
     of rows."""
     buckets: int
+    tokens: dict[str, dict[str, int]] | None = None
+    """Language -> form -> tokens; of `tokens` only."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

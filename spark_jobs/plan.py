@@ -66,7 +66,7 @@ def plan_build(recipe: Recipe, warehouse: str | None) -> Plan:
     run_id = _hash(*facts, recipe.sha256(), *(file.snapshot for file in files))
     if warehouse is None:
         return Plan(recipe, "", files, held_out, files, None, run_id, inputs.passed_over)
-    warehouse = _full_path(warehouse)
+    warehouse = full_path(warehouse)
     published = read_manifest(warehouse, recipe.release)
     difference = _difference(published, recipe, files) if published else None
     if difference:
@@ -82,7 +82,8 @@ def plan_build(recipe: Recipe, warehouse: str | None) -> Plan:
     return Plan(recipe, warehouse, files, held_out, missing, published, run_id, inputs.passed_over)
 
 
-def _full_path(warehouse: str) -> str:
+def full_path(warehouse: str) -> str:
+    """The warehouse as an absolute path or a URI; ConfigError for signs that a reader would take apart."""
     full = warehouse if "://" in warehouse else str(storage.open_filesystem(warehouse)[1])
     if set(full) & {"%", "`", "\n"}:  # Delta's readers decode the one, Spark's SQL ends at the other
         raise ConfigError("--warehouse", full, accepted="a path without %, ` and line breaks")

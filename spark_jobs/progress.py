@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
@@ -32,11 +32,15 @@ class Progress:
         print(text, file=self._stream, flush=True)
 
     @contextmanager
-    def running(self, name: str, spark: SparkSession | None = None) -> Iterator[None]:
-        """Show that `name` is under way, with Spark's tasks where there are any, until the block ends."""
+    def running(
+        self, name: str, spark: SparkSession | None = None, detail: Callable[[], str] | None = None
+    ) -> Iterator[None]:
+        """Show that `name` is under way until the block ends, with what `detail` says, else with Spark's
+        tasks where there are any."""
         done = threading.Event()
         began = time.monotonic()
-        watcher = threading.Thread(target=self._watch, args=(name, spark, done, began), daemon=True)
+        tell = detail or (lambda: _tasks(spark))
+        watcher = threading.Thread(target=self._watch, args=(name, tell, done, began), daemon=True)
         watcher.start()
         try:
             yield
@@ -45,11 +49,11 @@ class Progress:
             watcher.join()
         self.line(f"  {name:<10} {time.monotonic() - began:6.1f} s")
 
-    def _watch(self, name: str, spark: SparkSession | None, done: threading.Event, began: float) -> None:
+    def _watch(self, name: str, tell: Callable[[], str], done: threading.Event, began: float) -> None:
         next_line = began + QUIET_S
         while not done.wait(POLL_S):
             now = time.monotonic()
-            text = f"  {name:<10} {now - began:6.1f} s{_tasks(spark)}"
+            text = f"  {name:<10} {now - began:6.1f} s  {tell()}".rstrip()
             if self._terminal:
                 self._stream.write(f"\r\x1b[K{text}")
                 self._stream.flush()
@@ -69,4 +73,4 @@ def _tasks(spark: SparkSession | None) -> str:
     tracker = spark.sparkContext.statusTracker()
     stages = [info for i in tracker.getActiveStageIds() if (info := tracker.getStageInfo(i)) is not None]
     total = sum(stage.numTasks for stage in stages)
-    return f"  {sum(stage.numCompletedTasks for stage in stages)}/{total} tasks" if total else ""
+    return f"{sum(stage.numCompletedTasks for stage in stages)}/{total} tasks" if total else ""

@@ -157,7 +157,8 @@ def _fullest(packs: Figures) -> int:
     return sum(n for lower, n in packs["histogram"].items() if lower >= packs["limit"] - 100)
 
 
-def _grid(title: str, *columns: str) -> Grid:
+def grid_of(title: str, *columns: str) -> Grid:
+    """A table with a title; the first column is words, the others are figures."""
     grid = Grid(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     grid.add_column(columns[0])
     for column in columns[1:]:
@@ -166,7 +167,7 @@ def _grid(title: str, *columns: str) -> Grid:
 
 
 def _sources_grid(figures: Figures) -> Grid:
-    grid = _grid("read", "source", "files", "MB stored", "documents", "words", "damaged", "kept", "copies")
+    grid = grid_of("read", "source", "files", "MB stored", "documents", "words", "damaged", "kept", "copies")
     for name, side in figures["sources"].items():
         seen = figures["ingest"].get(name, {"files": 0, "bytes": 0, "records": {}})
         damaged = sum(n for reason, n in seen["records"].items() if reason not in ("kept", "other_language"))
@@ -176,7 +177,7 @@ def _sources_grid(figures: Figures) -> Grid:
 
 
 def _dropped_grid(figures: Figures) -> Grid:
-    grid = _grid("left out", "reason", "documents", "words")
+    grid = grid_of("left out", "reason", "documents", "words")
     for reason, count in figures["dropped"].items():
         grid.add_row(reason, f"{count['documents']:,}", f"{count['words']:,}")
     for source in figures["ingest"].values():
@@ -187,7 +188,7 @@ def _dropped_grid(figures: Figures) -> Grid:
 
 
 def _languages_grid(figures: Figures) -> Grid:
-    grid = _grid(
+    grid = grid_of(
         "languages",
         "",
         "documents",
@@ -287,12 +288,12 @@ def _release_line(path: str, name: str) -> Figures:
 
 def print_warehouse(figures: Figures, console: Console) -> None:
     """The answer of `corpus status`."""
-    grid = _grid("releases", "name", "created", "packs", "words", "MB", "fingerprint")
+    grid = grid_of("releases", "name", "created", "packs", "words", "MB", "fingerprint")
     for name, r in figures["releases"].items():
         size = f"{r['bytes'] / 1e6:,.1f}"
         grid.add_row(name, r["created"], f"{r['rows']:,}", f"{r['words']:,}", size, r["fingerprint"])
     console.print(grid if figures["releases"] else "no release is published here")
-    steps = _grid("steps", "release", "step", "rows in", "rows out", "words", "s", "finished", "version")
+    steps = grid_of("steps", "release", "step", "rows in", "rows out", "words", "s", "finished", "version")
     for row in figures["steps"]:
         counts = (f"{row[key]:,}" for key in ("rows_in", "rows_out", "words_out"))
         steps.add_row(
@@ -304,7 +305,7 @@ def print_warehouse(figures: Figures, console: Console) -> None:
             row["version"],
         )
     console.print(steps)
-    damaged = _grid("quarantine", "source", "reason", "records", "first", "detail")
+    damaged = grid_of("quarantine", "source", "reason", "records", "first", "detail")
     for row in figures["quarantine"]:
         damaged.add_row(row["source"], row["reason"], f"{row['records']:,}", row["first"], row["detail"])
     console.print(damaged if figures["quarantine"] else "quarantine: empty")
