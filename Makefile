@@ -17,22 +17,22 @@ test: lint  ## lint, then every test under ten seconds
 test-all: lint  ## lint, then every test
 	@$(BIN)/pytest -q -m "slow or not slow"
 
-lint: .venv/with-spark,dev  ## format, style, types and the direction of imports
+lint: .venv/with-spark,page,dev  ## format, style, types and the direction of imports
 	@$(BIN)/ruff format --check --quiet || { echo 'not formatted; run: $(BIN)/ruff format' >&2; exit 1; }
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports > .venv/imports.log || { cat .venv/imports.log; exit 1; }
 
-bench: .venv/with-spark,dev  ## measure the corpus job against its floors (needs a folder of text, see bench/)
+bench: .venv/with-spark,page,dev  ## measure the corpus job against its floors (needs a folder of text, see bench/)
 	@$(BIN)/python -m bench.corpus
 
-language-data: .venv/with-spark,dev  ## write CLDR's names of months, units and money into normalizers/data
+language-data: .venv/with-spark,page,dev  ## write CLDR's names of months, units and money into normalizers/data
 	@$(BIN)/python -m normalizers.cldr
 
-bench-spoken: .venv/with-spark,dev  ## measure the spoken form against its floors (needs a folder of text, see bench/)
+bench-spoken: .venv/with-spark,page,dev  ## measure the spoken form against its floors (needs a folder of text, see bench/)
 	@$(BIN)/python -m bench.normalizers
 
-package: .venv/with-spark,dev  ## build the wheel that a cluster installs, into dist/
+package: .venv/with-spark,page,dev  ## build the wheel that a cluster installs, into dist/
 	@$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	@ls -1 dist/*.whl
 
