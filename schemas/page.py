@@ -15,6 +15,7 @@ from schemas.scores import SCORES
 from schemas.sequences import SEQUENCES
 from schemas.statistics import STATISTICS
 from schemas.table import Field, Table, spark_type
+from schemas.tokens import TOKENS
 from schemas.verdicts import VERDICTS
 
 PAGE = Path(__file__).parent.parent / "docs" / "tables.md"
@@ -28,6 +29,7 @@ TABLES: Mapping[str, Table] = {
     "ledger": LEDGER,
     "statistics": STATISTICS,
     "releases/<name>/stage1": SEQUENCES,
+    "releases/<name>/tokens": TOKENS,
 }
 """Path in the warehouse -> table."""
 

@@ -16,10 +16,11 @@ from schemas.ledger import LEDGER
 from schemas.quarantine import QUARANTINE
 from schemas.sequences import FORMS
 from schemas.statistics import STATISTICS
+from schemas.tokens import TOKENS
 from spark_jobs import warehouse
 from spark_jobs.errors import ConfigError
-from spark_jobs.manifest import Manifest, read_manifest, releases
-from spark_jobs.samples import sample_pairs
+from spark_jobs.manifest import Manifest, read_manifest, release_folder, releases
+from spark_jobs.samples import read_samples
 
 Figures = dict[str, Any]
 
@@ -52,7 +53,8 @@ def release_figures(path: str, name: str) -> Figures:
         "languages": {lang: _side(cells, "lang", lang) | _language(cells, lang) for lang in langs},
         "spoken": {k: _one(cells, f"spoken_share_{k}", lang="") for k in ("asked", "realised", "deviation")},
         "packs": _pack_figures(cells, manifest),
-        "samples": sample_pairs(f"{path}/releases/{name}/{table.path}", table.version),
+        "tokens": token_figures(manifest) if TOKENS.name in manifest.tables else None,
+        "samples": read_samples(release_folder(path, name)),
         "seconds": {r["bucket"]: r["value"] for r in cells["stage1", "seconds"]},
     }
 
@@ -151,6 +153,8 @@ def print_release(figures: Figures, console: Console) -> None:
         f"{packs['limit']}; at least {_fullest(packs):,} hold over {packs['limit'] - 100} words"
     )
     console.print("time: " + ", ".join(f"{name} {s:.1f} s" for name, s in figures["seconds"].items()))
+    if figures["tokens"]:
+        print_tokens(figures["tokens"], console)
 
 
 def _fullest(packs: Figures) -> int:
@@ -220,6 +224,31 @@ def _samples_grid(figures: Figures) -> Grid:
             grid.add_row(lang, escape(pair["written"]))
             grid.add_row("", f"[dim]{escape(pair['spoken'])}[/]")
     return grid
+
+
+def token_figures(manifest: Manifest) -> Figures:
+    """What a release has as token ids, the content of `corpus tokenize --json`."""
+    entry = manifest.tables[TOKENS.name]
+    names = ("rows", "bytes", "files", "version", "fingerprint", "words", "tokens")
+    figures = {name: getattr(entry, name) for name in names}
+    return {"release": manifest.name, "tokenizer_sha256": manifest.tokenizer_sha256, **figures}
+
+
+def print_tokens(figures: Figures, console: Console) -> None:
+    """What a release has as ids."""
+    tokens = sum(n for forms in figures["tokens"].values() for n in forms.values())
+    words = sum(n for forms in figures["words"].values() for n in forms.values())
+    console.print(
+        f"\n[bold]tokens of release {figures['release']}[/]  {figures['rows']:,} rows, {tokens:,} tokens, "
+        f"{figures['bytes'] / 1e6:,.1f} MB in {figures['files']} files\n"
+        f"{tokens / words if words else 0:.3f} tokens a word; fingerprint {figures['fingerprint']}\n"
+        f"tokenizer sha256 {figures['tokenizer_sha256']}\n"
+    )
+    table = grid_of("", "", "words", "tokens", "tokens a word")
+    for lang, forms in figures["tokens"].items():
+        n, of = sum(forms.values()), sum(figures["words"].get(lang, {}).values())
+        table.add_row(lang, f"{of:,}", f"{n:,}", f"{n / of if of else 0:.3f}")
+    console.print(table)
 
 
 def warehouse_figures(path: str) -> Figures:

@@ -36,6 +36,7 @@ from spark_jobs.publish import Written, write_once
 from spark_jobs.quarantine import check_damage, ingest_ledger
 from spark_jobs.readers import ReaderOptions
 from spark_jobs.resample import factors, resample
+from spark_jobs.samples import write_samples
 from spark_jobs.shuffle import n_partitions, to_buckets
 
 if TYPE_CHECKING:
@@ -286,6 +287,8 @@ class Build:
             documents_version=documents_version,
             thresholds=thresholds(plan.recipe),
         )
+        folder = release_folder(plan.warehouse, manifest.name)
+        write_samples(folder, storage.join(folder, entry.path), entry.version)
         write_manifest(plan.warehouse, manifest)
         return manifest
 

@@ -1,7 +1,13 @@
-"""Sentences of a release as they are written and as they are said, for the report."""
+"""Sentences of a release as they are written and as they are said, for the report.
+
+They are said once, when the release is published, and kept in its folder: saying them again would load every
+language (six seconds for twelve). A file of their own, because `release.json` is copied to where the text of
+a release may not go.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import normalizers
+from spark_jobs import storage
 
+FILE = "samples.json"
 PER_LANGUAGE = 2
 """Pairs of one language."""
 MOST_PACKS = 2_000
@@ -18,6 +26,18 @@ _CODE = frozenset("\n_/\\@=<>{}|`~")
 """Signs of program text, which says little about a language."""
 _SIZES = range(20, 100)
 """Characters of a sentence that fits a line; half of that where words are not spaced."""
+
+
+def write_samples(folder: str, stage1: str, version: int) -> None:
+    """Say the samples of a release and put them into its folder."""
+    text = json.dumps(sample_pairs(stage1, version), ensure_ascii=False, indent=1) + "\n"
+    storage.write_bytes(storage.join(folder, FILE), text.encode())
+
+
+def read_samples(folder: str) -> dict[str, list[dict[str, str]]]:
+    """The samples of a release; none of one that was published without."""
+    uri = storage.join(folder, FILE)
+    return dict(json.loads(storage.read_bytes(uri))) if storage.exists(uri) else {}
 
 
 def sample_pairs(stage1: str, version: int) -> dict[str, list[dict[str, str]]]:

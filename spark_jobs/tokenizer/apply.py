@@ -210,14 +210,6 @@ class Application:
         return tokens, fingerprint(sum(g.rows for g in groups), all_bits)
 
 
-def token_figures(manifest: Manifest) -> dict[str, Any]:
-    """What `corpus tokenize` prints, and `corpus stats` of a release that has tokens."""
-    entry = manifest.tables[TOKENS.name]
-    names = ("rows", "bytes", "files", "version", "fingerprint", "words", "tokens")
-    figures = {name: getattr(entry, name) for name in names}
-    return {"release": manifest.name, "tokenizer_sha256": manifest.tokenizer_sha256, **figures}
-
-
 def _history(path: str) -> list[dict[str, Any]]:
     """What the commits of a table say of themselves (`userMetadata`), the last first."""
     from deltalake import DeltaTable

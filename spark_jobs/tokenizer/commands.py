@@ -255,8 +255,8 @@ def _search(options: argparse.Namespace) -> int:
 
 def _tokenize(options: argparse.Namespace) -> int:
     from spark_jobs.progress import Progress
-    from spark_jobs.tokenizer.apply import Application, check_free, token_figures
-    from spark_jobs.tokenizer.printed import print_tokens
+    from spark_jobs.report import print_tokens, token_figures
+    from spark_jobs.tokenizer.apply import Application, check_free
     from spark_jobs.tokenizer.store import read_model
 
     warehouse, manifest = _release(options)

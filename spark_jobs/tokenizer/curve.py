@@ -14,8 +14,8 @@ _SAYS = {"split_ratio": "split-ratio (tokens a word)", "unk_portion": "unk-token
 
 def picture_format(path: str) -> str:
     """The format that a file name asks for; ConfigError for one that cannot be drawn."""
-    kind = path.rpartition(".")[2].lower()
-    if kind not in FORMATS:
+    name, _, kind = path.lower().rpartition(".")
+    if not name or kind not in FORMATS:
         raise ConfigError("--out", path, accepted="a name that ends in ." + ", .".join(FORMATS))
     return kind
 

@@ -63,20 +63,3 @@ def print_curve(curve: Curve, console: Console) -> None:
         split, unk = point.measures["split_ratio"], point.measures["unk_portion"]
         table.add_row(point.name, f"{point.size:,}", f"{split:.4f}", f"{unk:.5%}", what)
     console.print(table)
-
-
-def print_tokens(figures: dict[str, Any], console: Console) -> None:
-    """What a release has as ids."""
-    tokens = sum(n for forms in figures["tokens"].values() for n in forms.values())
-    words = sum(n for forms in figures["words"].values() for n in forms.values())
-    console.print(
-        f"\n[bold]tokens of release {figures['release']}[/]  {figures['rows']:,} rows, {tokens:,} tokens, "
-        f"{figures['bytes'] / 1e6:,.1f} MB in {figures['files']} files\n"
-        f"{tokens / words if words else 0:.3f} tokens a word; fingerprint {figures['fingerprint']}\n"
-        f"tokenizer sha256 {figures['tokenizer_sha256']}\n"
-    )
-    table = grid_of("", "", "words", "tokens", "tokens a word")
-    for lang, forms in figures["tokens"].items():
-        n, of = sum(forms.values()), sum(figures["words"].get(lang, {}).values())
-        table.add_row(lang, f"{of:,}", f"{n:,}", f"{n / of if of else 0:.3f}")
-    console.print(table)

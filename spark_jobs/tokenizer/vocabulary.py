@@ -94,22 +94,25 @@ class Fitting:
                 writer.write_table(table, max_chunksize=10_000)
         (folder / "job.json").write_text(json.dumps(job), "utf-8")
         command = [sys.executable, "-m", "spark_jobs.tokenizer.fit", str(folder / "job.json")]
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        assert child.stdout is not None
-        assert child.stderr is not None
-        listener = threading.Thread(target=self._listen, args=(child.stderr,), daemon=True)
-        listener.start()
-        try:
-            answer = child.stdout.read()
-            code = child.wait()
-        finally:
-            if child.poll() is None:  # interrupted: a vocabulary nobody waits for is not finished
-                child.kill()
-                child.wait()
-        listener.join()
+        answer, code = self._watch(command)
         if code:
             raise refusal(" ".join(self._said), code, settings["vocab_size"])
         return (folder / "model").read_bytes(), int(json.loads(answer)["peak_bytes"])
+
+    def _watch(self, command: list[str]) -> tuple[str, int]:
+        """What the child answers on stdout, and its exit code; it does not outlive an interruption."""
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            assert child.stderr is not None
+            listener = threading.Thread(target=self._listen, args=(child.stderr,), daemon=True)
+            listener.start()
+            try:
+                answer = child.stdout.read()
+                listener.join()
+                return answer, child.wait()
+            finally:
+                if child.poll() is None:
+                    child.kill()
 
     def _listen(self, stderr: IO[str]) -> None:
         for line in stderr:

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from spark_jobs.samples import PER_LANGUAGE, sample_pairs
+from spark_jobs.samples import PER_LANGUAGE, read_samples, sample_pairs, write_samples
 
 
 @pytest.fixture
@@ -47,3 +47,10 @@ def test_a_language_has_a_few_pairs_and_one_of_a_pack(stage1):
         "es blieben zwei kerzen übrig.",
         "es blieben drei kerzen übrig.",
     ]
+
+
+def test_the_samples_are_said_once_and_read_from_then_on(stage1, tmp_path):
+    assert read_samples(str(tmp_path)) == {}
+    path = stage1(("en", "written", "The bridge was built in 1850. It cost little."))
+    write_samples(str(tmp_path), path, 0)
+    assert read_samples(str(tmp_path)) == sample_pairs(path, 0) != {}

@@ -1,0 +1,185 @@
+"""The text of a release as ids: the same rows, files and ids as on the fly, whatever interrupts."""
+
+import dataclasses
+import shutil
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+
+import normalizers
+from schemas.sequences import SEQUENCES
+from schemas.tokenizer import FIRST_ORDINARY, UNK, load_tokenizer
+from schemas.tokens import TOKENS
+from spark_jobs.errors import CorpusError, GateError
+from spark_jobs.manifest import TableEntry, write_manifest
+from spark_jobs.tokenizer import apply
+from spark_jobs.tokenizer.apply import Application, check_free, text_files
+from spark_jobs.tokenizer.store import read_card, read_model
+from tests.integration.tokenizers import House, quiet
+from tests.normalizers.test_cases import rows_of
+from tests.tiny_models import words_model
+
+
+@pytest.fixture
+def untokenised(house, tmp_path) -> House:
+    """A copy whose release has no tokens yet."""
+    shutil.copytree(house.path, tmp_path / "w", ignore=shutil.ignore_patterns("tokens"))
+    copy = House(str(tmp_path / "w"), house.name)
+    manifest = copy.manifest
+    manifest.tables.pop("tokens", None)
+    write_manifest(copy.path, dataclasses.replace(manifest, tokenizer_sha256=None))
+    return copy
+
+
+def application(spark, house, *, model=None, files_a_commit=2) -> Application:
+    bytes_ = read_model(house.path, "t")[0] if model is None else model
+    return Application(spark, house.path, house.manifest, bytes_, quiet(), files_a_commit)
+
+
+def table(path: str, *columns: str) -> list[dict]:
+    return DeltaTable(path).to_pyarrow_table(list(columns) or None).sort_by("seq_id").to_pylist()
+
+
+def test_tokens_are_the_rows_of_the_text_in_the_same_files_and_order(spark, untokenised):
+    manifest = application(spark, untokenised).run()
+    entry = manifest.tables["tokens"]
+    tokenizer = load_tokenizer(f"{untokenised.path}/tokenizers/t", manifest.tokenizer_sha256)
+    text = text_files(f"{untokenised.release}/stage1", manifest.tables["stage1"].version)
+    made = text_files(f"{untokenised.release}/tokens", entry.version)
+    assert len(text) == len(made) == entry.files == 3
+    for one, other in zip(text, made, strict=True):
+        words = pa.parquet.read_table(one.uri, columns=["seq_id", "stage", "lang", "form", "text"])
+        ids = pa.parquet.read_table(other.uri)
+        for column in ("seq_id", "stage", "lang", "form"):
+            assert ids[column].to_pylist() == words[column].to_pylist()
+        on_the_fly = tokenizer.encode(words["text"]).to_pylist()
+        assert ids["ids"].to_pylist() == on_the_fly
+        assert ids["n_tokens"].to_pylist() == [len(row) for row in on_the_fly]
+        assert ids["n_unk"].to_pylist() == [row.count(UNK) for row in on_the_fly]
+    TOKENS.check(DeltaTable(f"{untokenised.release}/tokens").to_pyarrow_table().cast(TOKENS.arrow_schema()))
+
+
+def test_the_manifest_names_the_table_and_the_model_and_changes_nothing_else(spark, untokenised):
+    before = untokenised.manifest
+    after = application(spark, untokenised).run()
+    assert after == untokenised.manifest
+    entry = after.tables["tokens"]
+    tokens = table(f"{untokenised.release}/tokens")
+    assert (entry.rows, entry.words) == (len(tokens), before.tables["stage1"].words)
+    assert sum(n for forms in entry.tokens.values() for n in forms.values()) == sum(
+        row["n_tokens"] for row in tokens
+    )
+    assert entry.tokens["hi"]["written"] == sum(
+        row["n_tokens"] for row in tokens if (row["lang"], row["form"]) == ("hi", "written")
+    )
+    assert after.tokenizer_sha256 == read_card(untokenised.path, "t").sha256
+    without = {name: kept for name, kept in after.tables.items() if name != "tokens"}
+    assert dataclasses.replace(after, tables=without, tokenizer_sha256=None) == before
+
+
+def test_a_run_that_is_killed_goes_on_behind_its_last_commit(spark, untokenised, monkeypatch):
+    whole = application(spark, untokenised, files_a_commit=1).run().tables["tokens"]
+    shutil.rmtree(f"{untokenised.release}/tokens")
+    real, seen = apply.encode_files, []
+
+    def dies_at(call):
+        def encode(spark, files, shipped):
+            seen.append([file.first for file in files])
+            if len(seen) == call:
+                raise KeyboardInterrupt
+            return real(spark, files, shipped)
+
+        return encode
+
+    fresh = dataclasses.replace(untokenised.manifest, tokenizer_sha256=None)
+    fresh.tables.pop("tokens")
+    write_manifest(untokenised.path, fresh)
+    monkeypatch.setattr(apply, "encode_files", dies_at(2))
+    with pytest.raises(KeyboardInterrupt):
+        application(spark, untokenised, files_a_commit=1).run()
+    assert "tokens" not in untokenised.manifest.tables
+    monkeypatch.setattr(apply, "encode_files", dies_at(0))
+    resumed = application(spark, untokenised, files_a_commit=1).run().tables["tokens"]
+    firsts = [file.first for file in text_files(f"{untokenised.release}/stage1", 0)]
+    assert seen == [[firsts[0]], [firsts[1]], [firsts[1]], [firsts[2]]]  # the first is not done again
+    assert (resumed.fingerprint, resumed.rows, resumed.tokens) == (
+        whole.fingerprint,
+        whole.rows,
+        whole.tokens,
+    )
+
+
+def test_what_another_model_left_without_publishing_it_is_removed(spark, untokenised, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(Application, "_check", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            application(spark, untokenised, model=words_model()).run()
+    entry = application(spark, untokenised).run().tables["tokens"]
+    assert (
+        entry.rows
+        == len(table(f"{untokenised.release}/tokens"))
+        == untokenised.manifest.tables["stage1"].rows
+    )
+
+
+def test_foreign_rows_in_the_folder_are_noticed(spark, untokenised, monkeypatch):
+    real = apply.text_files
+
+    def with_one_more(path, version):
+        files = real(path, version)
+        return files + files[-1:] if path.endswith("tokens") else files
+
+    monkeypatch.setattr(apply, "text_files", with_one_more)
+    with pytest.raises(CorpusError, match="tokens do not match the text: 4 files of"):
+        application(spark, untokenised).run()
+    assert "tokens" not in untokenised.manifest.tables
+
+
+def test_a_release_has_one_tokenizer(spark, untokenised):
+    tokenizer = read_model(untokenised.path, "t")[1]
+    assert not check_free(untokenised.path, untokenised.manifest, "t", tokenizer)
+    manifest = application(spark, untokenised).run()
+    assert check_free(untokenised.path, manifest, "t", tokenizer)
+    other = dataclasses.replace(tokenizer, sha256="0" * 64)
+    with pytest.raises(GateError, match="tokenised with another model"):
+        check_free(untokenised.path, manifest, "u", other)
+
+
+# ---- twelve languages
+
+
+def test_ids_on_the_fly_and_ids_from_the_table_are_the_same_in_every_language(spark, house, tmp_path):
+    rows = [
+        {"lang": lang, "text": f"{written} {said[0]}"}
+        for lang in normalizers.languages()
+        for _, written, said in rows_of(lang)[:40]
+    ]
+    languages = {row["lang"] for row in rows}
+    assert len(languages) >= 12
+    texts = [row["text"] for row in rows]
+    filled = {
+        "stage": 1,
+        "source": "s",
+        "form": "written",
+        "n_words": 1,
+        "n_sentences": 1,
+        "n_docs": 1,
+        "n_source_words": 1,
+    }
+    whole = [{"seq_id": n, **filled, **row} for n, row in enumerate(rows)]
+    frame = spark.createDataFrame(pa.Table.from_pylist(whole, SEQUENCES.arrow_schema()))
+    path = tmp_path / "w/releases/cases/stage1"
+    frame.repartitionByRange(3, "seq_id").sortWithinPartitions("seq_id").write.format("delta").save(str(path))
+    entry = TableEntry(
+        path="stage1", version=0, rows=len(rows), bytes=1, files=3, words={}, fingerprint="f", buckets=1
+    )
+    manifest = dataclasses.replace(
+        house.manifest, name="cases", tables={"stage1": entry}, tokenizer_sha256=None
+    )
+    model, tokenizer = read_model(house.path, "t")
+    Application(spark, str(tmp_path / "w"), manifest, model, quiet()).run()
+    stored = table(str(path.with_name("tokens")), "seq_id", "ids")
+    assert [row["ids"] for row in stored] == tokenizer.encode(pa.array(texts)).to_pylist()
+    assert [row["seq_id"] for row in stored] == list(range(len(rows)))
+    assert all(n == UNK or n >= FIRST_ORDINARY for row in stored for n in row["ids"])
