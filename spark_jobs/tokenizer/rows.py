@@ -21,7 +21,7 @@ STAGES = ("stage1", "stage2")
 GROUP = ("stage", "lang", "form")
 """What measures are told apart by."""
 ONE_IN = 100
-AT_LEAST, AT_MOST = 8, 1000
+AT_LEAST, AT_MOST = 32, 1000
 """Rows of a group that measure, where the group allows: a share of a few rows says nothing."""
 
 
@@ -48,7 +48,7 @@ def sequences(spark: SparkSession, warehouse: str, manifest: Manifest, *names: s
 
 
 def n_measured(rows: int) -> int:
-    """How many rows of a group only measure: one in a hundred, at least 8 of 80, at most 1,000; of two to
+    """How many rows of a group only measure: one in a hundred, at least 32 of 320, at most 1,000; of two to
     nine rows one, of a single row none."""
     if rows < 2:
         return 0

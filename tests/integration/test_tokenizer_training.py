@@ -46,8 +46,8 @@ def test_the_same_release_and_seed_give_the_same_model_and_another_seed_of_a_sma
 ):
     first = read_card(house.path, "t")
     assert train(spark, house, name="again").sha256 == first.sha256
-    one = train(spark, house, name="seed1", words=4000, seed=1)
-    two = train(spark, house, name="seed2", words=4000, seed=2)
+    one = train(spark, house, name="seed1", size=2600, words=4000, seed=1)
+    two = train(spark, house, name="seed2", size=2600, words=4000, seed=2)
     assert one.sha256 != two.sha256
     assert sum(part["words"] for part in one.sample.values()) == pytest.approx(4000, abs=4 * 40)
 
