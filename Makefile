@@ -8,8 +8,10 @@ WAREHOUSE := out/demo
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: .venv/with-spark  ## build a small release from the raw files in data/demo and show what is in it
+demo: .venv/with-spark  ## build a small release from data/demo, train a vocabulary on it, write it as token ids
 	@$(BIN)/corpus build conf/recipes/demo.yaml --warehouse $(WAREHOUSE)
+	@$(BIN)/corpus tokenizer train --warehouse $(WAREHOUSE) --release demo --vocab-size 8000 --name demo-8k
+	@$(BIN)/corpus tokenize --warehouse $(WAREHOUSE) --release demo --tokenizer demo-8k
 
 test: lint  ## lint, then every test under ten seconds
 	@$(BIN)/pytest -q

@@ -45,7 +45,7 @@ def test_the_docs_show_every_command_and_no_other():
     shown = {shlex.split(command)[1] for command in commands()}
     with pytest.raises(SystemExit), contextlib.redirect_stdout(io.StringIO()) as said:
         cli.main(["--help"])
-    listed = set(re.findall(r"^    (\w+) ", said.getvalue(), re.MULTILINE))
+    listed = set(re.findall(r"^    (\w+)\s", said.getvalue(), re.MULTILINE))
     assert shown == listed
     table = {code(row[0]).split()[1] for row in rows(section(README, "## Commands"))}
     assert table == listed

@@ -17,9 +17,15 @@ from schemas.version import VERSION
 from spark_jobs import cli
 from spark_jobs.outline import outline, print_outline
 from spark_jobs.plan import plan_build
+from spark_jobs.progress import Progress
 from spark_jobs.readers import Documents, ReaderOptions, Split, read
 from spark_jobs.recipe import load_recipe
 from spark_jobs.report import print_release, print_warehouse, release_figures, warehouse_figures
+from spark_jobs.tokenizer.apply import Application
+from spark_jobs.tokenizer.printed import print_card
+from spark_jobs.tokenizer.store import read_model
+from spark_jobs.tokenizer.train import TrainConfig, Training, plan_training
+from spark_jobs.tokenizer.vocabulary import VocabularyConfig
 from tests.integration.corpora import build
 from tests.markdown import ROOT, fences, rows, section
 
@@ -178,9 +184,16 @@ def test_the_readme_shows_what_the_demo_prints(spark, tmp_path):
     recipe = tmp_path / "conf/recipes/demo.yaml"
     recipe.parent.mkdir(parents=True)
     shutil.copy(ROOT / "conf/recipes/demo.yaml", recipe)
-    build(spark, recipe, tmp_path / "out")
-    lines = printed(print_release, release_figures(str(tmp_path / "out"), "demo"))
-    wanted = [line for line in shown(fences(README, "text")[0].text) if "release " not in line]
+    warehouse = str(tmp_path / "out")
+    manifest = build(spark, recipe, tmp_path / "out")
+    config = TrainConfig(name="demo-8k", release="demo", vocabulary=VocabularyConfig(vocab_size=8000))
+    progress = Progress(io.StringIO())
+    card = Training(plan_training(config, warehouse, manifest), spark, progress).run()
+    Application(spark, warehouse, manifest, read_model(warehouse, "demo-8k")[0], progress).run()
+    lines = printed(print_release, release_figures(warehouse, "demo")) | printed(print_card, card)
+    made, trained = (shown(fence.text) for fence in fences(README, "text")[:2])
+    wanted = [line for line in made if "release " not in line]
+    wanted += [line for line in trained if not line.startswith("tokenizer demo-8k")]
     stale = [line for line in wanted if line not in lines]
     now = [line for line in sorted(lines) if any(line.startswith(old[:10]) for old in stale)]
     assert not stale, "paste these into README.md:\n" + "\n".join(now)

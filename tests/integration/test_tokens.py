@@ -1,6 +1,7 @@
 """The text of a release as ids: the same rows, files and ids as on the fly, whatever interrupts."""
 
 import dataclasses
+import re
 import shutil
 
 import pyarrow as pa
@@ -16,7 +17,8 @@ from spark_jobs.manifest import TableEntry, write_manifest
 from spark_jobs.tokenizer import apply
 from spark_jobs.tokenizer.apply import Application, check_free, text_files
 from spark_jobs.tokenizer.store import read_card, read_model
-from tests.integration.tokenizers import House, quiet
+from tests.integration.tokenizers import SIZE, House, quiet
+from tests.markdown import ROOT, fences
 from tests.normalizers.test_cases import rows_of
 from tests.tiny_models import words_model
 
@@ -38,7 +40,7 @@ def application(spark, house, *, model=None, files_a_commit=2) -> Application:
 
 
 def table(path: str, *columns: str) -> list[dict]:
-    return DeltaTable(path).to_pyarrow_table(list(columns) or None).sort_by("seq_id").to_pylist()
+    return DeltaTable(path).to_pyarrow_table(columns=list(columns) or None).sort_by("seq_id").to_pylist()
 
 
 def test_tokens_are_the_rows_of_the_text_in_the_same_files_and_order(spark, untokenised):
@@ -183,3 +185,11 @@ def test_ids_on_the_fly_and_ids_from_the_table_are_the_same_in_every_language(sp
     assert [row["ids"] for row in stored] == tokenizer.encode(pa.array(texts)).to_pylist()
     assert [row["seq_id"] for row in stored] == list(range(len(rows)))
     assert all(n == UNK or n >= FIRST_ORDINARY for row in stored for n in row["ids"])
+
+
+def test_the_example_of_the_docs_encodes(house, capsys):
+    [example] = fences(ROOT / "docs/tokenizer.md", "python")
+    source = example.text.replace("out/demo/tokenizers/demo-8k", f"{house.path}/tokenizers/t")
+    assert source != example.text
+    exec(source, {})
+    assert re.fullmatch(rf"{SIZE} \d+ True\n", capsys.readouterr().out)
