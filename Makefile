@@ -32,6 +32,9 @@ language-data: .venv/with-spark,dev  ## write CLDR's names of months, units and 
 bench-spoken: .venv/with-spark,dev  ## measure the spoken form against its floors (needs a folder of text, see bench/)
 	@$(BIN)/python -m bench.normalizers
 
+bench-tokenize: .venv/with-spark,dev  ## measure tokenising against its floors (needs a folder of text, see bench/)
+	@$(BIN)/python -m bench.tokenize
+
 package: .venv/with-spark,dev  ## build the wheel that a cluster installs, into dist/
 	@$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	@ls -1 dist/*.whl
@@ -51,5 +54,5 @@ clean:  ## remove all that make made, .venv included
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
 	@touch $(if $(findstring dev,$*),.venv/with-spark) $@
 
-.PHONY: help demo test test-all lint bench bench-spoken language-data package clean
+.PHONY: help demo test test-all lint bench bench-spoken bench-tokenize language-data package clean
 .PRECIOUS: .venv/with-%
