@@ -34,6 +34,9 @@ language-data: .venv/with-spark,page,dev  ## write CLDR's names of months, units
 bench-spoken: .venv/with-spark,page,dev  ## measure the spoken form against its floors (needs a folder of text, see bench/)
 	@$(BIN)/python -m bench.normalizers
 
+bench-tokenize: .venv/with-spark,page,dev  ## measure tokenising against its floors (needs a folder of text, see bench/)
+	@$(BIN)/python -m bench.tokenize
+
 package: .venv/with-spark,page,dev  ## build the wheel that a cluster installs, into dist/
 	@$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	@ls -1 dist/*.whl
@@ -53,5 +56,5 @@ clean:  ## remove all that make made, .venv included
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
 	@touch $(if $(findstring dev,$*),.venv/with-spark) $@
 
-.PHONY: help demo test test-all lint bench bench-spoken language-data package clean
+.PHONY: help demo test test-all lint bench bench-spoken bench-tokenize language-data package clean
 .PRECIOUS: .venv/with-%

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from bench import jobs
+from bench.floors import judge, read_floors
 from bench.inputs import SOURCE, Expected, expected, make_inputs
 from bench.meter import Meter, Usage
 from bench.peers import DATATROVE, datatrove_dedup, peer_python
@@ -85,7 +85,7 @@ def main() -> int:
         measure_session(bench)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return judge(bench)
+    return judge(bench.figures, read_floors("floors.toml"), bench.wrong)
 
 
 def _options() -> argparse.Namespace:
@@ -192,26 +192,6 @@ def _corpus_build(bench: Bench, made: Path, warehouse: Path) -> None:
 
 def _files(folder: Path) -> dict[str, int]:
     return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
-
-
-def judge(bench: Bench) -> int:
-    """Print each figure beside its floor; 1 if one is missed."""
-    floors = tomllib.loads(Path(__file__).with_name("floors.toml").read_text(encoding="utf-8"))
-    print()
-    missed = list(bench.wrong)
-    for key, floor in floors.items():
-        if key not in bench.figures:
-            print(f"  {floor['says']:<62} not measured")
-            continue
-        figure = bench.figures[key]
-        held = floor.get("at_least", -1) <= figure <= floor.get("at_most", float("inf"))
-        limit = f">= {floor['at_least']:g}" if "at_least" in floor else f"<= {floor['at_most']:g}"
-        print(f"  {floor['says']:<62} {figure:8.2f}  {limit:<8} {'ok' if held else 'MISSED'}")
-        if not held:
-            missed.append(floor["says"])
-    for line in missed:
-        print(f"bench: {line}", file=sys.stderr)
-    return 1 if missed else 0
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Exact de-duplication of documents by datatrove, as in its own example: the peer of corpus.py.
 
-Run by the peer's own Python: `python datatrove_dedup.py INPUT_DIR WORK_DIR TASKS`; prints the survivors.
+Run by the peer's own Python: `python -P datatrove_dedup.py INPUT_DIR WORK_DIR TASKS`; prints the survivors.
 """
 
 import sys

@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench.inputs import SOURCE
-from bench.peers import NUM2WORDS2, peer_python
+from bench.peers import AS_SCRIPT, NUM2WORDS2, peer_python
 from normalizers import languages, sentences, to_spoken
 from normalizers.spoken import forget
 
@@ -103,7 +103,7 @@ def _peer_speed(python: Path, lang: str, column: pa.Array) -> float | None:
     script = Path(__file__).with_name("num2words2_sentences.py")
     lines = "\n".join(" ".join(row.split()) for row in column.slice(0, _PEER_ROWS).to_pylist())
     done = subprocess.run(
-        [str(python), str(script), lang], input=lines, capture_output=True, text=True, check=False
+        [str(python), AS_SCRIPT, str(script), lang], input=lines, capture_output=True, text=True, check=False
     )
     return float(done.stdout.split()[0]) if done.returncode == 0 else None
 

@@ -1,7 +1,7 @@
 """Sentences said by num2words2, the fastest peer that takes sentences: the peer of normalizers.py.
 
-Run by the peer's own Python: `python num2words2_sentences.py LANG < SENTENCES`; prints megabytes a CPU second
-and how many sentences it failed on.
+Run by the peer's own Python: `python -P num2words2_sentences.py LANG < SENTENCES`; prints megabytes a CPU
+second and how many sentences it failed on.
 """
 
 import sys
