@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -121,6 +123,28 @@ def write_bytes(uri: str, content: bytes) -> None:
     else:  # an object store shows an object only when it is complete
         with filesystem.open_output_stream(path) as stream:
             stream.write(content)
+
+
+@contextmanager
+def writing(uri: str) -> Iterator[Any]:
+    """A stream to a new file that readers see when it is complete, and never if the block fails.
+
+    Of two writers of one file the last one wins, whole.
+    """
+    filesystem, path = open_filesystem(uri)
+    if not isinstance(filesystem, fs.LocalFileSystem):  # an object store shows it when it is closed
+        with filesystem.open_output_stream(path) as sink:
+            yield sink
+        return
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}.partial")
+    try:
+        with filesystem.open_output_stream(str(partial)) as sink:
+            yield sink
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def delete_file(uri: str) -> None:

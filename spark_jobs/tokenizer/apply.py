@@ -1,8 +1,8 @@
-"""`corpus tokenize`: a release's text table as ids, file by file.
+"""`corpus tokenize`: a release's text table as ids, a task a file.
 
-A task takes one file of the text table and writes one file of `tokens`, the same rows in the same order: the
-text goes from storage into the worker that encodes it and never through Java. Files are committed in groups,
-so a run that was killed goes on behind the last group. `release.json` names the table when all of it stands.
+Each task writes one file of `tokens` for one file of the text, the same rows in the same order, and leaves it
+alone where an earlier run wrote it. When all are there, Spark makes a Delta table of them in one commit, and
+`release.json` names it.
 """
 
 from __future__ import annotations
@@ -11,42 +11,26 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from schemas.sequences import SEQUENCES
-from schemas.tokenizer import UNK, Tokenizer, count_of
+from schemas.tokenizer import Tokenizer
 from schemas.tokens import TOKENS
 from schemas.version import VERSION
 from spark_jobs import storage, warehouse
+from spark_jobs.config import plain
 from spark_jobs.errors import CorpusError, GateError
 from spark_jobs.manifest import Manifest, TableEntry, release_folder, write_manifest
 from spark_jobs.progress import Progress
-from spark_jobs.publish import fingerprint, fingerprint_columns
+from spark_jobs.publish import fingerprint
+from spark_jobs.tokenizer.files import Summary, TextFile, encode_file, merged, text_files
 from spark_jobs.tokenizer.shipping import Shipped, ship
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
-
-FILES_A_COMMIT = 64
-"""Files that a killed run may have to do again; at the usual size of a file some 16 GB of text."""
-BATCH_ROWS = 512
-"""Some 2 MB of text: what a worker holds beside the model."""
-_TEXT = ("seq_id", "stage", "lang", "form", "text")
-
-
-@dataclass(frozen=True, slots=True)
-class TextFile:
-    """One data file of the text table."""
-
-    uri: str
-    rows: int
-    first: int
-    """Its least seq_id, which orders the files."""
+    from pyspark.sql import SparkSession
 
 
 def check_free(warehouse_path: str, manifest: Manifest, name: str, tokenizer: Tokenizer) -> bool:
@@ -60,51 +44,8 @@ def check_free(warehouse_path: str, manifest: Manifest, name: str, tokenizer: To
         f"{name!r} is {tokenizer.sha256[:12]}…)",
         where=storage.join(release_folder(warehouse_path, manifest.name), TOKENS.name),
         why="a published table never changes, trainers pin it",
-        do="train with text and --tokenizer on the fly, or build the release under another name",
+        do="encode on the fly (docs/tokenizer.md), or build the release under another name",
     )
-
-
-def text_files(path: str, version: int) -> list[TextFile]:
-    """The data files of a text table at a version, in the order of their rows."""
-    from deltalake import DeltaTable
-
-    added = pa.table(DeltaTable(path, version=version).get_add_actions(flatten=True))
-    names = ("path", "num_records", "min.seq_id")
-    columns = (added[name].to_pylist() for name in names)
-    files = [
-        TextFile(storage.join(path, name), rows, first) for name, rows, first in zip(*columns, strict=True)
-    ]
-    return sorted(files, key=lambda file: file.first)
-
-
-def encode_batch(batch: pa.RecordBatch, tokenizer: Tokenizer) -> pa.RecordBatch:
-    """Rows of `stage1` (columns `_TEXT`) as rows of `tokens`."""
-    ids = tokenizer.encode(batch["text"])
-    n_tokens = np.diff(ids.offsets.to_numpy()).astype(np.int32)
-    kept = [batch[name].cast(TOKENS.arrow_schema().field(name).type) for name in _TEXT[:4]]
-    return TOKENS.batch([*kept, ids, pa.array(n_tokens), pa.array(count_of(ids, UNK))])
-
-
-def encode_files(spark: SparkSession, files: Sequence[TextFile], shipped: Shipped) -> DataFrame:
-    """Rows of `tokens` in one partition a file, in the order of the files and of their rows."""
-    uris = [file.uri for file in files]
-
-    def encode(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        pa.set_cpu_count(1)  # Spark already runs one task on each core
-        tokenizer = shipped.load()
-        for batch in batches:
-            for place in batch["id"].to_pylist():
-                yield from _encode_file(uris[place], tokenizer)
-
-    # One number a partition: the task with number n takes file n, so files stay apart and in order.
-    return spark.range(0, len(uris), 1, len(uris)).mapInArrow(encode, TOKENS.spark_ddl())
-
-
-def _encode_file(uri: str, tokenizer: Tokenizer) -> Iterator[pa.RecordBatch]:
-    filesystem, path = storage.open_filesystem(uri)
-    with filesystem.open_input_file(path) as source:
-        for batch in pq.ParquetFile(source).iter_batches(BATCH_ROWS, columns=list(_TEXT), use_threads=False):
-            yield encode_batch(batch, tokenizer)
 
 
 @dataclass(slots=True)
@@ -116,24 +57,23 @@ class Application:
     manifest: Manifest
     model: bytes
     progress: Progress
-    files_a_commit: int = FILES_A_COMMIT
 
     def run(self) -> Manifest:
-        """Encode what is not encoded, check, and add the table to `release.json`."""
+        """Encode what is not encoded, commit, check, and add the table to `release.json`."""
         files = text_files(self._folder(SEQUENCES.name), self._stage1.version)
         path, run = self._folder(TOKENS.name), self._run_id()
+        targets = [storage.join(path, f"part-{n:05d}-{run}.zstd.parquet") for n in range(len(files))]
         warehouse.drop_torn_commit(path)
-        if warehouse.is_table(path) and _run_of(path) != run:
-            # Of another model, never published: release.json does not name it. The log goes first.
-            storage.delete_folder(storage.join(path, "_delta_log"))
-            storage.delete_folder(path)
+        _clear(path, run)
         with self.progress.running("tokenize", self.spark):
-            self._encode(files, path, run)
-        with self.progress.running("check", self.spark):
-            entry = self._check(files, path)
+            shipped = ship(self.spark, self.model)
+            summaries = encode_files(self.spark, files, targets, shipped, run)
+        with self.progress.running("commit", self.spark):
+            if not warehouse.is_table(path):
+                self._commit(path, run)
+            entry = self._entry(files, path, merged(summaries))
         tables = {**self.manifest.tables, TOKENS.name: entry}
-        sha256 = hashlib.sha256(self.model).hexdigest()
-        published = replace(self.manifest, tables=tables, tokenizer_sha256=sha256)
+        published = replace(self.manifest, tables=tables, tokenizer_sha256=shipped.sha256)
         write_manifest(self.warehouse, published)
         return published
 
@@ -145,29 +85,32 @@ class Application:
         return storage.join(release_folder(self.warehouse, self.manifest.name), table)
 
     def _run_id(self) -> str:
-        stage1, model = self._stage1, hashlib.sha256(self.model).hexdigest()
-        facts = (stage1.fingerprint, str(stage1.version), model, str(self.files_a_commit))
-        return "tokens/" + hashlib.sha256("\n".join(facts).encode()).hexdigest()[:32]
+        model = hashlib.sha256(self.model).hexdigest()
+        facts = (self._stage1.fingerprint, str(self._stage1.version), model)
+        return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:32]
 
-    def _encode(self, files: Sequence[TextFile], path: str, run: str) -> None:
-        shipped = ship(self.spark, self.model)
-        done = _groups_of(path)
-        for group, low in enumerate(range(0, len(files), self.files_a_commit)):
-            if group in done:
-                continue
-            rows = encode_files(self.spark, files[low : low + self.files_a_commit], shipped)
-            lineage = {"run": run, "group": group, "release": self.manifest.name, "software": VERSION}
-            (
-                rows.write.format("delta")
-                .mode("append")
-                .option("txnAppId", f"{run}/{group}")
-                .option("txnVersion", 1)
-                .option("userMetadata", json.dumps(lineage, sort_keys=True))
-                .options(**warehouse.properties(TOKENS, append_only=True))
-                .save(path)
-            )
+    def _commit(self, path: str, run: str) -> None:
+        """A Delta table of the files that lie there, with the promises of a release."""
+        prefix = "spark.databricks.delta.properties.defaults."
+        settings = {
+            prefix + key.removeprefix("delta."): value
+            for key, value in warehouse.properties(TOKENS, append_only=True).items()
+        }
+        lineage = {"run": run, "release": self.manifest.name, "software": VERSION}
+        settings["spark.databricks.delta.commitInfo.userMetadata"] = json.dumps(lineage, sort_keys=True)
+        before = {key: self.spark.conf.get(key, None) for key in settings}
+        try:
+            for key, value in settings.items():
+                self.spark.conf.set(key, value)
+            self.spark.sql(f"CONVERT TO DELTA parquet.`{path}`")
+        finally:
+            for key, held in before.items():
+                if held is None:
+                    self.spark.conf.unset(key)
+                else:
+                    self.spark.conf.set(key, held)
 
-    def _check(self, files: Sequence[TextFile], path: str) -> TableEntry:
+    def _entry(self, files: Sequence[TextFile], path: str, whole: Summary) -> TableEntry:
         """The table as it will be pinned: file for file the rows of the text table."""
         from deltalake import DeltaTable
 
@@ -181,48 +124,41 @@ class Application:
                 why="something else wrote into the folder",
                 do="delete the folder and run the same command again",
             )
-        tokens, mark = self._count(path, held.version())
-        size = pc.sum(pa.table(held.get_add_actions(flatten=True))["size_bytes"]).as_py()
         return TableEntry(
             path=TOKENS.name,
             version=held.version(),
-            rows=sum(f.rows for f in made),
-            bytes=size,
+            rows=whole.rows,
+            bytes=pc.sum(pa.table(held.get_add_actions(flatten=True))["size_bytes"]).as_py(),
             files=len(made),
             words=self._stage1.words,
-            fingerprint=mark,
+            fingerprint=fingerprint(whole.rows, whole.bits),
             buckets=self._stage1.buckets,
-            tokens=tokens,
+            tokens=whole.tokens,
         )
 
-    def _count(self, path: str, version: int) -> tuple[dict[str, dict[str, int]], str]:
-        """Tokens by language and form, and the fingerprint: one scan."""
-        import pyspark.sql.functions as F
 
-        rows = self.spark.read.format("delta").option("versionAsOf", version).load(path)
-        count, bits = fingerprint_columns(TOKENS)
-        groups = rows.groupBy("lang", "form").agg(F.sum("n_tokens").alias("tokens"), count, bits).collect()
-        tokens: dict[str, dict[str, int]] = {lang: {} for lang in sorted({g.lang for g in groups})}
-        all_bits = 0
-        for g in sorted(groups, key=lambda g: (g.lang, g.form)):
-            tokens[g.lang][g.form] = int(g.tokens)
-            all_bits ^= g.bits
-        return tokens, fingerprint(sum(g.rows for g in groups), all_bits)
+def encode_files(
+    spark: SparkSession, files: Sequence[TextFile], targets: Sequence[str], shipped: Shipped, run: str
+) -> list[Summary]:
+    """Encode each file into its target, a task a file; what they hold, in the order of the files."""
 
+    def encode(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        pa.set_cpu_count(1)  # Spark already runs one task on each core
+        for batch in batches:
+            for place in batch["id"].to_pylist():
+                made = encode_file(files[place], targets[place], shipped.load(), run)
+                yield pa.RecordBatch.from_pydict({"id": [place], "summary": [json.dumps(plain(made))]})
 
-def _history(path: str) -> list[dict[str, Any]]:
-    """What the commits of a table say of themselves (`userMetadata`), the last first."""
-    from deltalake import DeltaTable
-
-    if not warehouse.is_table(path):
-        return []
-    said = (commit.get("userMetadata") for commit in DeltaTable(path).history())
-    return [json.loads(words) for words in said if words]
+    # One number a partition: the task with number n takes file n.
+    tasks = spark.range(0, len(files), 1, max(len(files), 1))
+    rows = tasks.mapInArrow(encode, "id BIGINT, summary STRING").collect()
+    return [Summary(**json.loads(row.summary)) for row in sorted(rows, key=lambda row: row.id)]
 
 
-def _run_of(path: str) -> str | None:
-    return next((str(commit["run"]) for commit in _history(path)), None)
-
-
-def _groups_of(path: str) -> set[int]:
-    return {int(commit["group"]) for commit in _history(path)}
+def _clear(path: str, run: str) -> None:
+    """Remove what another run left there without publishing it: `release.json` does not name it."""
+    if not storage.exists(path):
+        return
+    if any(run not in name for name, _ in storage.find(path, "*.parquet")):
+        storage.delete_folder(storage.join(path, "_delta_log"))  # the log first: no commit without its files
+        storage.delete_folder(path)

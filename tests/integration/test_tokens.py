@@ -3,6 +3,7 @@
 import dataclasses
 import re
 import shutil
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -14,8 +15,10 @@ from schemas.tokenizer import FIRST_ORDINARY, UNK, load_tokenizer
 from schemas.tokens import TOKENS
 from spark_jobs.errors import CorpusError, GateError
 from spark_jobs.manifest import TableEntry, write_manifest
+from spark_jobs.publish import fingerprint, fingerprint_columns
 from spark_jobs.tokenizer import apply
-from spark_jobs.tokenizer.apply import Application, check_free, text_files
+from spark_jobs.tokenizer.apply import Application, check_free
+from spark_jobs.tokenizer.files import text_files
 from spark_jobs.tokenizer.store import read_card, read_model
 from tests.integration.tokenizers import SIZE, House, quiet
 from tests.markdown import ROOT, fences
@@ -34,9 +37,13 @@ def untokenised(house, tmp_path) -> House:
     return copy
 
 
-def application(spark, house, *, model=None, files_a_commit=2) -> Application:
+def application(spark, house, *, model=None) -> Application:
     bytes_ = read_model(house.path, "t")[0] if model is None else model
-    return Application(spark, house.path, house.manifest, bytes_, quiet(), files_a_commit)
+    return Application(spark, house.path, house.manifest, bytes_, quiet())
+
+
+def without_tokens(manifest) -> dict[str, TableEntry]:
+    return {name: entry for name, entry in manifest.tables.items() if name != "tokens"}
 
 
 def table(path: str, *columns: str) -> list[dict]:
@@ -76,53 +83,72 @@ def test_the_manifest_names_the_table_and_the_model_and_changes_nothing_else(spa
         row["n_tokens"] for row in tokens if (row["lang"], row["form"]) == ("hi", "written")
     )
     assert after.tokenizer_sha256 == read_card(untokenised.path, "t").sha256
-    without = {name: kept for name, kept in after.tables.items() if name != "tokens"}
-    assert dataclasses.replace(after, tables=without, tokenizer_sha256=None) == before
+    assert dataclasses.replace(after, tables=without_tokens(after), tokenizer_sha256=None) == before
 
 
-def test_a_run_that_is_killed_goes_on_behind_its_last_commit(spark, untokenised, monkeypatch):
-    whole = application(spark, untokenised, files_a_commit=1).run().tables["tokens"]
-    shutil.rmtree(f"{untokenised.release}/tokens")
-    real, seen = apply.encode_files, []
+class Killed(BaseException):
+    """Ends a run where it stands, as a signal would."""
 
-    def dies_at(call):
-        def encode(spark, files, shipped):
-            seen.append([file.first for file in files])
-            if len(seen) == call:
-                raise KeyboardInterrupt
-            return real(spark, files, shipped)
 
-        return encode
-
-    fresh = dataclasses.replace(untokenised.manifest, tokenizer_sha256=None)
-    fresh.tables.pop("tokens")
-    write_manifest(untokenised.path, fresh)
-    monkeypatch.setattr(apply, "encode_files", dies_at(2))
-    with pytest.raises(KeyboardInterrupt):
-        application(spark, untokenised, files_a_commit=1).run()
-    assert "tokens" not in untokenised.manifest.tables
-    monkeypatch.setattr(apply, "encode_files", dies_at(0))
-    resumed = application(spark, untokenised, files_a_commit=1).run().tables["tokens"]
-    firsts = [file.first for file in text_files(f"{untokenised.release}/stage1", 0)]
-    assert seen == [[firsts[0]], [firsts[1]], [firsts[1]], [firsts[2]]]  # the first is not done again
-    assert (resumed.fingerprint, resumed.rows, resumed.tokens) == (
-        whole.fingerprint,
-        whole.rows,
-        whole.tokens,
+def test_a_run_that_is_killed_goes_on_behind_the_files_it_wrote(spark, untokenised, monkeypatch):
+    whole = application(spark, untokenised).run()
+    tokens = Path(untokenised.release, "tokens")
+    kept, lost = sorted(tokens.glob("*.parquet"))[:2], sorted(tokens.glob("*.parquet"))[2]
+    times = [file.stat().st_mtime_ns for file in kept]
+    lost.write_bytes(lost.read_bytes()[:1000])  # torn: it is written anew
+    shutil.rmtree(tokens / "_delta_log")
+    write_manifest(
+        untokenised.path, dataclasses.replace(whole, tables=without_tokens(whole), tokenizer_sha256=None)
     )
+    resumed = application(spark, untokenised).run()
+    assert [file.stat().st_mtime_ns for file in kept] == times
+    assert lost.stat().st_size > 1000
+    assert resumed == whole
+
+
+@pytest.mark.parametrize("step", ["_commit", "_entry"])
+def test_a_kill_before_and_after_the_commit_leaves_nothing_that_a_second_run_does_not_mend(
+    spark, untokenised, monkeypatch, step
+):
+    def dies(*_):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Application, step, dies)
+        with pytest.raises(Killed):
+            application(spark, untokenised).run()
+    assert "tokens" not in untokenised.manifest.tables
+    manifest = application(spark, untokenised).run()
+    assert manifest.tables["tokens"].rows == manifest.tables["stage1"].rows
+    assert DeltaTable(f"{untokenised.release}/tokens").version() == manifest.tables["tokens"].version == 0
 
 
 def test_what_another_model_left_without_publishing_it_is_removed(spark, untokenised, monkeypatch):
+    def dies(*_):
+        raise Killed
+
     with monkeypatch.context() as patch:
-        patch.setattr(Application, "_check", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
+        patch.setattr(Application, "_entry", dies)
+        with pytest.raises(Killed):
             application(spark, untokenised, model=words_model()).run()
     entry = application(spark, untokenised).run().tables["tokens"]
-    assert (
-        entry.rows
-        == len(table(f"{untokenised.release}/tokens"))
-        == untokenised.manifest.tables["stage1"].rows
-    )
+    assert len(list(Path(untokenised.release, "tokens").glob("*.parquet"))) == entry.files == 3
+    assert entry.rows == len(table(f"{untokenised.release}/tokens"))
+
+
+def test_the_table_keeps_the_promises_of_a_release(spark, untokenised):
+    entry = application(spark, untokenised).run().tables["tokens"]
+    held = DeltaTable(f"{untokenised.release}/tokens", version=entry.version)
+    assert held.protocol().min_reader_version == 1
+    properties = held.metadata().configuration
+    assert properties["delta.appendOnly"] == "true"
+    assert properties["delta.deletedFileRetentionDuration"] == "interval 3650 days"
+    frame = spark.read.format("delta").load(f"{untokenised.release}/tokens")
+    rows, bits = fingerprint_columns(TOKENS)
+    counted = frame.agg(rows, bits).first()
+    assert entry.fingerprint == fingerprint(counted.rows, counted.bits)  # what anyone can take again
+    kept = spark.conf.get("spark.databricks.delta.properties.defaults.appendOnly", None)
+    assert kept is None  # the session's next table is its own
 
 
 def test_foreign_rows_in_the_folder_are_noticed(spark, untokenised, monkeypatch):

@@ -1,5 +1,6 @@
 """Files by pattern, their identity, and writing at once."""
 
+import contextlib
 import os
 from datetime import UTC, datetime
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_jobs import storage
-from spark_jobs.storage import StoredFile, content_id, find, join
+from spark_jobs.storage import StoredFile, content_id, find, join, writing
 
 
 @pytest.fixture
@@ -132,3 +133,17 @@ def test_deleting_a_folder_that_is_not_there_is_done_already(tmp_path):
     for _ in range(2):
         storage.delete_folder(str(tmp_path / "folder"))
         assert not storage.exists(str(tmp_path / "folder"))
+
+
+def test_a_stream_to_a_file_is_seen_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "sub/file"
+    with contextlib.suppress(KeyError), writing(str(target)) as sink:
+        sink.write(b"half")
+        assert list(find(str(tmp_path), "**")) == []
+        raise KeyError
+    assert list(target.parent.iterdir()) == []
+    for text in (b"first", b"second"):
+        with writing(str(target)) as sink:
+            sink.write(text)
+    assert target.read_bytes() == b"second"
+    assert [file.name for file in target.parent.iterdir()] == ["file"]
