@@ -116,7 +116,7 @@ def _options() -> argparse.Namespace:
         prog="python -m bench.tokenize", description=(__doc__ or "").partition("\n")[0]
     )
     parser.add_argument("--source", type=Path, default=Path(os.environ.get("BENCH_TEXT", SOURCE)))
-    parser.add_argument("--megabytes", type=int, default=100)
+    parser.add_argument("--megabytes", type=int, default=300)
     parser.add_argument("--cache", type=Path, default=None, help="where made input and peers are kept")
     parser.add_argument("--no-peer", action="store_true", help="leave datatrove out")
     return parser.parse_args()

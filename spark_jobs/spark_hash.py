@@ -50,11 +50,13 @@ def _list_hashes(column: pa.ListArray, seeds: Hashes) -> Hashes:
     values = _scrambled(np.asarray(column.values))
     lengths = np.diff(offsets)
     order = np.argsort(-lengths, kind="stable")
-    starts, hashes = offsets[:-1][order], seeds[order]
+    at, hashes, spare = offsets[:-1][order], seeds[order], np.empty(len(order), np.uint64)
     longest = int(lengths[order[0]]) if len(order) else 0
     having = np.searchsorted(-lengths[order], -np.arange(1, longest + 1), side="right")
-    for place, rows in enumerate(having.tolist()):
-        hashes[:rows] = _int_hashes(values[starts[:rows] + place], hashes[:rows])
+    for rows in having.tolist():
+        values.take(at[:rows], out=spare[:rows], mode="clip")  # in range: without a check, so without a copy
+        _int_hashes(spare[:rows], hashes[:rows])
+        at[:rows] += 1
     back = np.empty_like(hashes)
     back[order] = hashes
     return back
@@ -67,31 +69,40 @@ def _scrambled(values: npt.NDArray[Any]) -> Hashes:
     return bits
 
 
-def _int_hashes(scrambled: Hashes, seeds: Hashes) -> Hashes:
-    hashes = seeds + (_P5 + np.uint64(4))
+def _int_hashes(scrambled: Hashes, hashes: Hashes) -> Hashes:
+    """Both are overwritten: the first serves as scratch, the second takes the result."""
+    hashes += _P5 + np.uint64(4)
     hashes ^= scrambled
-    hashes = _rotated(hashes, 23)
+    _rotate(hashes, 23, scrambled)
     hashes *= _P2
     hashes += _P3
-    return _finished(hashes)
+    return _finish(hashes, scrambled)
 
 
-def _long_hashes(values: npt.NDArray[np.int64], seeds: Hashes) -> Hashes:
-    hashes = seeds + (_P5 + np.uint64(8))
-    hashes ^= _rotated(values.view(np.uint64) * _P2, 31) * _P1
-    return _finished(_rotated(hashes, 27) * _P1 + _P4)
+def _long_hashes(values: npt.NDArray[np.int64], hashes: Hashes) -> Hashes:
+    spare = np.empty_like(hashes)
+    turned = values.view(np.uint64) * _P2
+    turned = _rotate(turned, 31, spare) * _P1
+    hashes += _P5 + np.uint64(8)
+    hashes ^= turned
+    _rotate(hashes, 27, spare)
+    hashes *= _P1
+    hashes += _P4
+    return _finish(hashes, spare)
 
 
-def _rotated(hashes: Hashes, bits: int) -> Hashes:
-    turned: Hashes = hashes << np.uint64(bits)
-    turned |= hashes >> np.uint64(64 - bits)
-    return turned
+def _rotate(hashes: Hashes, bits: int, spare: Hashes) -> Hashes:
+    np.right_shift(hashes, np.uint64(64 - bits), out=spare)
+    hashes <<= np.uint64(bits)
+    hashes |= spare
+    return hashes
 
 
-def _finished(hashes: Hashes) -> Hashes:
-    hashes ^= hashes >> np.uint64(33)
-    hashes *= _P2
-    hashes ^= hashes >> np.uint64(29)
-    hashes *= _P3
-    hashes ^= hashes >> np.uint64(32)
+def _finish(hashes: Hashes, spare: Hashes) -> Hashes:
+    for bits, prime in ((33, _P2), (29, _P3)):
+        np.right_shift(hashes, np.uint64(bits), out=spare)
+        hashes ^= spare
+        hashes *= prime
+    np.right_shift(hashes, np.uint64(32), out=spare)
+    hashes ^= spare
     return hashes
