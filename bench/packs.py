@@ -84,11 +84,11 @@ def _mixed_packs(made: Path) -> list[Pack]:
 
 
 def _texts(file: Path) -> Iterator[str]:
-    with gzip.open(file, "rt", encoding="utf-8") as rows:
+    with gzip.open(file, "rb") as rows:
         for row in rows:
             try:
                 yield json.loads(row)["text"]
-            except json.JSONDecodeError:  # a line that inputs.py cut in half
+            except ValueError:  # a line that inputs.py cut in half, perhaps inside a character
                 continue
 
 
