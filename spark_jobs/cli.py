@@ -183,7 +183,7 @@ def _print_release(options: argparse.Namespace, warehouse: str, name: str) -> in
 
 
 def _status(options: argparse.Namespace) -> int:
-    from spark_jobs.report import print_warehouse, warehouse_figures
+    from spark_jobs.status import print_warehouse, warehouse_figures
 
     figures = warehouse_figures(existing(options.warehouse))
     show(options, figures, lambda: print_warehouse(figures, open_console()))

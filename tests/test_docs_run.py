@@ -20,7 +20,8 @@ from spark_jobs.plan import plan_build
 from spark_jobs.progress import Progress
 from spark_jobs.readers import Documents, ReaderOptions, Split, read
 from spark_jobs.recipe import load_recipe
-from spark_jobs.report import print_release, print_warehouse, release_figures, warehouse_figures
+from spark_jobs.report import print_release, release_figures
+from spark_jobs.status import print_warehouse, warehouse_figures
 from spark_jobs.tokenizer.apply import Application
 from spark_jobs.tokenizer.printed import print_card
 from spark_jobs.tokenizer.store import read_model

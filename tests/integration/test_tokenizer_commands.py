@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from spark_jobs import cli
 from spark_jobs.tokenizer.store import read_card
 from tests.integration.tokenizers import SIZE, House, run
 from tests.tiny_models import words_model
@@ -58,3 +59,11 @@ def test_a_model_that_was_changed_after_training_is_not_applied(house, tmp_path,
     code, _, err = run(capsys, "tokenize", House(str(tmp_path / "w"), house.name), "--tokenizer", "t")
     assert code == 1
     assert "the file was changed after training" in err
+
+
+def test_the_status_of_a_warehouse_lists_its_tokenizers(house, capsys):
+    assert cli.main(["status", house.path, "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)["tokenizers"]["t"]
+    assert (listed["vocab_size"], listed["release"]) == (SIZE, house.name)
+    assert cli.main(["status", house.path]) == 0
+    assert listed["sha256"][:12] in capsys.readouterr().out

@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console
 
 from spark_jobs.errors import ConfigError
-from spark_jobs.report import print_release, print_warehouse, release_figures, warehouse_figures
+from spark_jobs.report import print_release, release_figures
+from spark_jobs.status import print_warehouse, warehouse_figures
 from tests.integration.corpora import build, cc100, mc4, write_recipe
 
 
