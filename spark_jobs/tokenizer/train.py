@@ -53,6 +53,8 @@ class TrainConfig:
         check_name(self.name)
         if self.words < 1:
             raise ConfigError("--words", self.words, accepted="1 or more")
+        if not -(1 << 63) <= self.seed < 1 << 63:
+            raise ConfigError("--seed", self.seed, accepted="a whole number that 64 bits hold")
 
     def asked(self) -> dict[str, Any]:
         """What decides the model, beside the text of the release; the content of the card's `training`."""
@@ -151,11 +153,13 @@ class Training:
         return self._timed("sample", lambda: self._draw(measuring))
 
     def _draw(self, measuring: DataFrame) -> pa.Table:
+        from pyspark.sql import functions as F
+
         plan = self.plan
         budget = sampling.budget(plan.words, plan.config.words)
         left_out = sampling.hashes_of(measuring)
         rows = sequences(self.spark, plan.warehouse, plan.manifest, SEQUENCES.name)
-        ids = measuring.where("stage = 1").select("seq_id")
+        ids = F.broadcast(measuring.where("stage = 1").select("seq_id"))  # else the text would be shuffled
         trained_on = rows.join(ids, "seq_id", "left_anti")
         found = sampling.candidates(trained_on, budget.limits(), left_out, plan.config.seed)
         staged = storage.join(plan.warehouse, "_staging", f"tokenizer-{plan.config.name}")

@@ -77,7 +77,7 @@ def test_what_cannot_be_trained_is_said_before_anything_starts(house):
     with pytest.raises(ConfigError, match=r"--vocab-size is 2000, accepted: more than 2,3\d\d"):
         plan_training(config("n", 2000), house.path, house.manifest)
     assert plan_training(config("n", 2000, languages=("en",)), house.path, house.manifest).required == {}
-    for wrong in ({"name": "a/b"}, {"words": 0}):
+    for wrong in ({"name": "a/b"}, {"words": 0}, {"seed": 1 << 63}):
         with pytest.raises(ConfigError):
             config(**wrong)
 

@@ -29,8 +29,9 @@ from tests.tiny_models import words_model
 @pytest.fixture
 def untokenised(house, tmp_path) -> House:
     """A copy whose release has no tokens yet."""
-    shutil.copytree(house.path, tmp_path / "w", ignore=shutil.ignore_patterns("tokens"))
-    copy = House(str(tmp_path / "w"), house.name)
+    path = tmp_path / "a name with spaces"
+    shutil.copytree(house.path, path, ignore=shutil.ignore_patterns("tokens"))
+    copy = House(str(path), house.name)
     manifest = copy.manifest
     manifest.tables.pop("tokens", None)
     write_manifest(copy.path, dataclasses.replace(manifest, tokenizer_sha256=None))
