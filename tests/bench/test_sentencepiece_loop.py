@@ -9,9 +9,7 @@ import pytest
 import sentencepiece
 
 from bench.peers import Encoded, sentencepiece_loop
-from bench.sentencepiece_loop import BATCH_ROWS
 from schemas.tokenizer import Tokenizer
-from spark_jobs.tokenizer import apply
 
 TEXTS = ["ein Text", "", "größer\nals Bytes", "a text of some more words"] * 200
 
@@ -36,10 +34,6 @@ def test_it_counts_rows_bytes_and_tokens_of_every_file(tmp_path, model, given):
     assert said.rows == 800
     assert said.bytes == 200 * sum(len(text.encode()) for text in TEXTS[:4])
     assert said.cpu_s > 0
-
-
-def test_it_reads_batches_of_the_jobs_size():
-    assert BATCH_ROWS == apply.BATCH_ROWS
 
 
 def test_a_speed_is_megabytes_of_text_a_cpu_second():
