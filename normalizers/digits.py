@@ -20,8 +20,8 @@ def _digits() -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
     return leads, (np.array(zeros)[:, None] + np.arange(10)).reshape(-1)
 
 
-def fold_digits(utf8: Bytes, offsets: Positions, marks: Positions) -> tuple[Bytes, Positions, Positions]:
-    """The text with ASCII digits only; offsets of rows and marks go along, as the text gets shorter."""
+def fold_digits(utf8: Bytes, *places: Positions) -> tuple[Bytes, list[Positions]]:
+    """The text with ASCII digits only; places go along, as the text gets shorter."""
     leads, digits = _digits()
     at = np.flatnonzero(leads[utf8])
     lead = utf8[at]
@@ -37,8 +37,4 @@ def fold_digits(utf8: Bytes, offsets: Positions, marks: Positions) -> tuple[Byte
     folded[at] = 48 + value
     # Digits beyond ASCII are few in most texts: a sum over every byte would cost more than all else here.
     gone = np.sort(np.concatenate([at[size > place] + place for place in (1, 2, 3)]))
-    return (
-        np.delete(folded, gone),
-        offsets - np.searchsorted(gone, offsets),
-        marks - np.searchsorted(gone, marks),
-    )
+    return np.delete(folded, gone), [place - np.searchsorted(gone, place, "right") for place in places]

@@ -7,7 +7,6 @@ is missed, and no row is looked at twice.
 
 from __future__ import annotations
 
-import functools
 import re
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ import pyarrow.compute as pc
 
 from normalizers.columns import given, rows_of
 from normalizers.patterns import GAP, WORD, WORDY
+from normalizers.prefixes import WIDTH, begin_with, codes_at, hashed
 from normalizers.probes import (
     CASED,
     END_BYTES,
@@ -27,12 +27,10 @@ from normalizers.probes import (
     SIGN,
     TAIL,
     WIDE_SIGN,
-    WIDTH,
     Actions,
     Kind,
     Probe,
     Tails,
-    hashed,
     tail_codes,
 )
 from normalizers.utf8 import Bytes, Flags, Positions
@@ -62,6 +60,8 @@ class Found:
     """Rows to be said."""
     cased: Flags
     """Rows with characters beyond ASCII that may have another lower case."""
+    signs: Positions
+    """The last byte of each sign, ascending, in any row."""
     marks: Positions
     """Where words begin that begin a token, ascending, in any row."""
     foreign: bool
@@ -72,7 +72,8 @@ def look(column: pa.Array, probe: Probe) -> Found:
     """The rows to be said, and where words in them begin a token; a null row is never found."""
     utf8, offsets = rows_of(column)
     rows, cased = np.zeros(len(column), np.bool_), np.zeros(len(column), np.bool_)
-    marks, foreign = np.zeros(0, np.int64), False
+    signs = marks = np.zeros(0, np.int64)
+    foreign = False
     if len(utf8):
         at, action = _marked(utf8, probe)
         # A pair belongs to the row of its second byte, so the first byte of all is looked at by itself.
@@ -85,11 +86,12 @@ def look(column: pa.Array, probe: Probe) -> Found:
         words = _words(utf8, offsets, _beginnings(utf8, first, at, action, probe), probe)
         numerals = _numerals(utf8, offsets, first, at[action & NUMERAL > 0] + 1, probe)
         marks = np.sort(np.concatenate((words, numerals)))
-        rows[_row_of(offsets, np.concatenate((signs, wide, marks)))] = True
-        cased[_row_of(offsets, at[action & CASED > 0])] = True
         foreign = _may_be_foreign(utf8, signs, wide)
+        signs = np.sort(np.concatenate((signs, wide)))
+        rows[_row_of(offsets, np.concatenate((signs, marks)))] = True
+        cased[_row_of(offsets, at[action & CASED > 0])] = True
     rows &= given(column)
-    return Found(rows, cased, marks, foreign)
+    return Found(rows, cased, signs, marks, foreign)
 
 
 def _marked(utf8: Bytes, probe: Probe) -> tuple[Positions, Actions]:
@@ -153,10 +155,7 @@ def _beginnings(utf8: Bytes, first: Flags, at: Positions, action: Actions, probe
     whole = begin[: np.searchsorted(begin, len(utf8) - WIDTH, "right")]
     hit = np.ones(len(begin), np.bool_)
     if len(whole):
-        code = np.ndarray(len(utf8) - WIDTH + 1, "<u8", utf8, strides=(1,))[whole]
-        hit[: len(whole)] = functools.reduce(
-            np.bitwise_or, (hashes[hashed(code & low)] for low, hashes in probe.grams)
-        )
+        hit[: len(whole)] = begin_with(codes_at(utf8, whole), probe.grams)
     return begin[hit]
 
 

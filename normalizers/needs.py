@@ -94,6 +94,11 @@ def _item(kind: Any, value: Any, loose: bool) -> Needs:
     return need
 
 
+def characters_of(kind: Any, value: Any, *, loose: bool) -> Needs:
+    """What an item of a single character may be; None for a class or a negation."""
+    return _item(kind, value, loose) if kind in (op.LITERAL, op.IN) else None
+
+
 def _set(items: Any, loose: bool) -> Needs:
     found: set[str] = set()
     for kind, value in items:

@@ -17,10 +17,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from normalizers.patterns import any_of
+from normalizers.prefixes import WIDTH, Codes, Prefixes, hashes_of, prefixes_of
 from normalizers.utf8 import Bytes, Flags
 
 Actions = npt.NDArray[np.uint16]
-Codes = npt.NDArray[np.uint64]
 
 GAP_BYTES = "(?: |\u00a0|\u2009|\u202f)"
 """`patterns.GAP` for patterns on bytes, where a character is not one place."""
@@ -29,8 +29,6 @@ _GAP_BACK = r"(?: |\xa0\xc2|[\x89\xaf]\x80\xe2)"
 _WORD_BYTES = bytes(byte for byte in range(256) if chr(byte).isalnum() or byte >= 0x80)
 END_BYTES = "(?![0-9A-Za-z_])"
 """No ASCII letter or digit follows."""
-WIDTH = 8
-"""Bytes of a word that are compared by hash, at most."""
 _SIZES = (2, 3, 4, 6, 8)
 """How many: each size costs a pass. Without six, two letters of its script, Hindi takes 1.4 times as long."""
 _MOST_KINDS = 256
@@ -50,7 +48,6 @@ NUMERAL = 8
 FIRST = 16
 """This bit and those above: a word may have begun so many bytes before the pair."""
 
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _LETTERS = zip("etaoinsrhldcumfpgwybvkxjqz", (
     .12, .09, .08, .075, .07, .07, .065, .06, .05, .04, .04, .03, .028, .025, .022, .02,
     .02, .02, .018, .015, .01, .007, .002, .001, .001, .001), strict=True)  # fmt: skip
@@ -128,8 +125,8 @@ class Probe:
     """What to do: sums of `SIGN` and the like."""
     wide: Flags
     """By code point: a sign of three bytes."""
-    grams: tuple[tuple[np.uint64, Flags], ...]
-    """Masks of as many low bytes as are compared, and for each by hash: some word begins so."""
+    grams: Prefixes
+    """What words begin with."""
     pattern: re.Pattern[bytes]
     """All words; the number of the group that matched is the place in `kinds`, counted from 1."""
     kinds: tuple[tuple[Kind, bool, bool], ...]
@@ -177,17 +174,13 @@ def make_probe(
     different, kinds = np.unique(np.append(np.uint16(0), actions), return_inverse=True)
     if len(different) > _MOST_KINDS:
         raise ValueError(f"{len(different)} kinds of pairs do not fit one byte")
-    sizes = {gram: max(size for size in _SIZES if size <= len(gram)) for gram in grams}
     return Probe(
         marked=pa.Array.from_buffers(
             pa.uint8(), actions.size, [None, pa.py_buffer(kinds[1:].astype(np.uint8))]
         ),
         actions=different,
         wide=wide,
-        grams=tuple(
-            (np.uint64(256**size - 1), _hashes(gram[:size] for gram in grams if sizes[gram] == size))
-            for size in sorted(set(sizes.values()))
-        ),
+        grams=prefixes_of(grams, _SIZES),
         pattern=re.compile(b"|".join(b"(" + group.pattern.encode() + b")" for group in groups) or b"(?!)"),
         kinds=tuple((group.kind, group.bounded and spaced, group.ended and spaced) for group in groups),
         before_number=_tails(before_number, rf"(?:{_GAP_BACK}|[-/])?\.?", ends=ends, behind_word=behind_word),
@@ -248,18 +241,6 @@ def _share(byte: int) -> float:
     return _SHARES.get(byte, 0.012 if chr(byte).isupper() else 0.002)
 
 
-def _hashes(grams: Iterable[bytes]) -> Flags:
-    hashes = np.zeros(65536, np.bool_)
-    codes = [int.from_bytes(gram, "little") for gram in grams]
-    hashes[hashed(np.array(codes, np.uint64))] = True
-    return hashes
-
-
-def hashed(codes: Codes) -> Codes:
-    """16 bits of each code, by multiplication (Knuth, The Art of Computer Programming 3, 6.4)."""
-    return codes * _MULTIPLIER >> np.uint64(48)
-
-
 def _tails(
     words: Iterable[str],
     gap: str,
@@ -270,18 +251,18 @@ def _tails(
     behind_word: Iterable[str] = (),
 ) -> Tails:
     words, earlier, ends = sorted(words), [*before], [end.removesuffix(".") for end in ends]
-    last, hashes = np.zeros((256, 256), np.bool_), np.zeros(65536, np.bool_)
+    last = np.zeros((256, 256), np.bool_)
     longer = [letter + end for end in ends for letter in spread("a-z")]
     tails = [word.removesuffix(".").encode()[-TAIL:].rjust(TAIL) for word in (*words, *ends, *longer)]
     for end in tails:
         last[end[-1], end[-2] if end[-2] != 0x20 else slice(None)] = True
-    hashes[hashed(tail_codes(np.frombuffer(b"".join(tails), np.uint8).reshape(-1, TAIL)))] = True
+    codes = tail_codes(np.frombuffer(b"".join(tails), np.uint8).reshape(-1, TAIL))
     behind_word = list(behind_word)
     bare = [word.removesuffix(".").encode() for word in words]
     last_words = {word[len(word.rstrip(_WORD_BYTES)) :] for word in bare if word.rstrip(_WORD_BYTES)}
     return Tails(
         last=last.reshape(-1),
-        hashes=hashes,
+        hashes=hashes_of(codes),
         gap=re.compile(gap.encode()),
         words=frozenset(bare).difference(last_words),
         pattern=re.compile(f"{any_of(map(bytes.decode, bare))}\\Z".encode()),

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from normalizers.follows import after_digits, after_digits_and
 from normalizers.languages import common, language
 from normalizers.patterns import GAP, NO_WORD, WORD, any_of
 from normalizers.probes import END_BYTES, GAP_BYTES, Kind, Probe, Words, make_probe, spread
+from normalizers.reach import BREAKS, Reach, make_reach
 from normalizers.rules import expand
 from normalizers.voices import pieces_of, voice_of, web_ends
 
@@ -43,8 +45,12 @@ class Spans:
     """A written token with all its context, as the one group; it begins with a set, to be found fast."""
     spaced: bool
     """Whether blanks stand between words."""
+    reach: Reach | None
+    """Where a text may be cut; None where words are not spaced."""
     unsettled: re.Pattern[str]
     """Words that hold this might be, or make with what stands beside them, a token themselves."""
+    restless: re.Pattern[str]
+    """The same for what stands between two breaks, or between a break and punctuation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,9 @@ def spans_of(code: str) -> Spans:
         ),
         token=re.compile(f"({_token(code, tables, context, signs)})"),
         spaced=spaced,
+        reach=_reach(code, tables, context, signs) if spaced else None,
         unsettled=_unsettled(tables),
+        restless=_restless(tables, context, signs),
     )
 
 
@@ -101,6 +109,25 @@ def _unsettled(tables: Tables) -> re.Pattern[str]:
     """What may be said once more: other signs than letters, and abbreviations, to which a dot may follow."""
     words = {key.rstrip(".") for key in _abbreviations(tables)[1]}
     return re.compile(rf"[^{WORD} '’-]|(?<![{WORD}])(?i:{any_of(words)})(?![{WORD}])")
+
+
+def _restless(tables: Tables, context: Mapping[str, Any], signs: _Signs) -> re.Pattern[str]:
+    """As `_unsettled`, and every sign, and each word of those that tokens of several words begin with."""
+    begins = [begin for span in context["spans"] for begin in span.get("begins", ())]
+    words = {word for key in (*_abbreviations(tables)[1], *begins) for word in re.findall(f"[{WORD}]+", key)}
+    odd = f"[{signs.money}{signs.odd}{signs.symbol}{_LOWER_ASCII}]|[^{WORD} '’,;:!?()\\[\\]\"-]"
+    return re.compile(rf"{odd}|(?<![{WORD}])(?i:{any_of(words)})(?![{WORD}])")
+
+
+def _reach(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs) -> Reach:
+    """What `_token` takes behind a blank, and what the language's own pattern might."""
+    own = _own_number(code, context)
+    return make_reach(
+        [*_right(tables, context), *context["between_numbers"], *_DASHES, *_BEHIND, *"+=x×*/"],
+        [sign for listed in (signs.money, signs.odd, signs.symbol) for sign in listed],
+        after_digits(own),
+        after_digits_and(own, BREAKS),
+    )
 
 
 def in_cases(words: Iterable[str]) -> list[str]:
@@ -159,7 +186,7 @@ def _token(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs)
     # Where words are not spaced, the next letter says nothing about where a unit ends.
     end = NO_WORD if _is_spaced(code) else "(?:(?<![A-Za-z])|(?![A-Za-z]))"
     letters = _letters(code)
-    right = in_cases(key for name in context["right"] for key in tables[name])
+    right = _right(tables, context)
     first = re.escape("".join(sorted({word[0] for word in right})))
     # Every repetition of groups is bounded: an endless list of numbers is many tokens, in linear time.
     # "7p.m.": the letters are those of a word with dots, which is none of the run.
@@ -178,9 +205,8 @@ def _token(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs)
     joint = f"(?>{GAP}{dash}{GAP}|{dash}{GAP}?|{GAP}[×x*/]{GAP}|{and_}[.,،]?{GAP})"
     more = rf"(?:{word}|{joint}[-−]?{money}\.?[0-9]{run}){{0,12}}"
     usual = f"{run}{more}"
-    if context["number"]:
-        pieces = {**pieces_of(voice_of(code), language(code).tables), "mark": f"{MARK}?+"}
-        usual = f"(?:{expand(context['number'], pieces)}|{usual})"
+    if own := _own_number(code, context):
+        usual = f"(?:{own}|{usual})"
     number = rf"[0-9]{usual}"
     return (
         rf"[{signs.digit}{signs.symbol}{signs.money}{signs.odd}{MARK}](?:"
@@ -189,6 +215,17 @@ def _token(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs)
         rf"|(?<=[{signs.symbol}{signs.money}])(?:{GAP}?[-−]?[{signs.money}]?\.?{number}|(?<=[{NAMING}]){letters})?"
         rf"|(?<=[{signs.odd}])(?:{run}{more})?)"
     )
+
+
+def _right(tables: Tables, context: Mapping[str, Any]) -> list[str]:
+    """Words that may follow a number."""
+    return in_cases(key for name in context["right"] for key in tables[name])
+
+
+def _own_number(code: str, context: Mapping[str, Any]) -> str:
+    """What may follow the first digit of a number in this language alone, or nothing."""
+    pieces = {**pieces_of(voice_of(code), language(code).tables), "mark": f"{MARK}?+"}
+    return expand(context["number"], pieces)
 
 
 def _letters(code: str) -> str:
