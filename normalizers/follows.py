@@ -1,4 +1,4 @@
-"""What a pattern may ask for behind the digits that it begins with.
+"""What a pattern may ask for where it begins, and behind the digits that it begins with.
 
 Text that goes on otherwise cannot change what the pattern matches: it can be cut there (`normalizers.reach`).
 Everything errs on the side of more: look-behinds are passed, and what may be repeated may be so for ever.
@@ -30,6 +30,12 @@ class _Item(NamedTuple):
 
 _State = tuple[_Item, ...]
 """What is still to be matched."""
+
+
+def begins(pattern: str) -> Characters:
+    """Characters that a match may begin with. Raises re.error."""
+    items = _items(parser.parse(pattern), loose=False)
+    return None if _may_end(items) else _union(_heads(items))
 
 
 def after_digits(pattern: str) -> Characters:
