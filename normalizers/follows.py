@@ -32,10 +32,39 @@ _State = tuple[_Item, ...]
 """What is still to be matched."""
 
 
-def begins(pattern: str) -> Characters:
-    """Characters that a match may begin with. Raises re.error."""
+class Start(NamedTuple):
+    """Where a match may begin."""
+
+    first: Characters
+    """Its first character."""
+    behind: Characters
+    """The character before it; None for any, or none."""
+    never_behind: frozenset[str]
+
+    def may_be(self, before: str, character: str) -> bool:
+        """Whether a match may begin with a character behind another, or behind nothing."""
+        return (
+            (self.first is None or character in self.first)
+            and (self.behind is None or before in self.behind)
+            and before not in self.never_behind
+        )
+
+
+def start_of(pattern: str) -> Start:
+    """Where a match may begin, as far as its first character and those beside it tell. Raises re.error."""
     items = _items(parser.parse(pattern), loose=False)
-    return None if _may_end(items) else _union(_heads(items))
+    behind: Characters = None
+    never: frozenset[str] = frozenset()
+    for kind, value, loose, _ in items:
+        if kind not in (op.ASSERT, op.ASSERT_NOT) or value[0] > 0:
+            break
+        last = value[1][-1]
+        taken = characters_of(*last, loose=loose)
+        if kind is op.ASSERT:
+            behind = taken
+        elif taken and len(value[1]) == 1:
+            never |= taken
+    return Start(None if _may_end(items) else _union(_heads(items)), behind, never)
 
 
 def after_digits(pattern: str) -> Characters:

@@ -34,6 +34,11 @@ def needed(pattern: str, most: int = 5) -> tuple[frozenset[str], ...]:
     return tuple(sorted(known, key=lambda need: (_weight(need), sorted(need)))[:most])
 
 
+def width_of(pattern: str) -> int:
+    """Characters of the shortest match. Raises re.error."""
+    return int(parser.parse(pattern).getwidth()[0])
+
+
 def _weight(need: Iterable[str]) -> float:
     """How often tokens meet a need, roughly."""
     return sum(_share(one[0]) * _share(one[-1]) * 2 if len(one) > 1 else _share(one) for one in need)

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from normalizers.filters import FILTERS, Filter
-from normalizers.follows import begins
-from normalizers.needs import needed
+from normalizers.follows import Start, start_of
+from normalizers.needs import needed, width_of
 from normalizers.patterns import WORDY, digit_values
 from normalizers.voice import Voice
 
@@ -47,6 +47,8 @@ class Rule:
     say: Say
     needs: tuple[frozenset[str], ...]
     """Every match holds a character or pair of each of these sets."""
+    width: int
+    """Characters of the shortest match."""
 
     @functools.cached_property
     def compiled(self) -> re.Pattern[str]:
@@ -54,9 +56,9 @@ class Rule:
         return re.compile(self.pattern)
 
     @functools.cached_property
-    def firsts(self) -> frozenset[str] | None:
-        """Characters that a match may begin with, None for any."""
-        return begins(self.pattern)
+    def start(self) -> Start:
+        """Where a match may begin."""
+        return start_of(self.pattern)
 
 
 def compile_rules(
@@ -71,7 +73,7 @@ def compile_rules(
         try:
             pattern = expand(rule["pattern"], pieces)
             say = _template(rule["say"], frozenset(_GROUP.findall(pattern)), tables)
-            rules.append(Rule(name, pattern, say, needed(pattern)))
+            rules.append(Rule(name, pattern, say, needed(pattern), width_of(pattern)))
         except (KeyError, RuleError, re.error) as error:
             raise RuleError(f"{where}: rule {name}: {error}") from error
     return tuple(rules)
@@ -217,6 +219,7 @@ def _chooser(rules: tuple[Rule, ...]) -> Callable[[str], _Choice]:
             for one in {one.translate(_ONE_DIGIT) for one in need}:
                 bits[one] = bits.get(one, 0) | 1 << i + k * size
     asked = bits.keys()
+    widths = [rule.width for rule in rules]
     known: dict[str, _Choice] = {}
 
     def chosen(text: str) -> _Choice:
@@ -227,7 +230,8 @@ def _chooser(rules: tuple[Rule, ...]) -> Callable[[str], _Choice]:
             for one in asked & {*shape, *map(operator.add, shape, shape[1:])}:
                 met |= bits[one]
             wanted = functools.reduce(int.__and__, (met >> k * size for k in range(most)), (1 << size) - 1)
-            found = _Choice([rule for i, rule in enumerate(rules) if wanted >> i & 1])
+            length = len(shape)
+            found = _Choice([rule for i, rule in enumerate(rules) if wanted >> i & 1 and widths[i] <= length])
             if len(known) < _CHOICES and len(shape) <= _SHAPE:
                 known[shape] = found
         return found
@@ -236,22 +240,22 @@ def _chooser(rules: tuple[Rule, ...]) -> Callable[[str], _Choice]:
 
 
 class _Choice(dict[str, list[Rule]]):
-    """Of some rules those that may begin with a character, in their order."""
+    """By a character and the one before it, if there is one: of some rules those that may match there."""
 
     def __init__(self, rules: list[Rule]) -> None:
         self.rules = rules
 
-    def __missing__(self, character: str) -> list[Rule]:
-        found = [rule for rule in self.rules if rule.firsts is None or character in rule.firsts]
-        self[character] = found
+    def __missing__(self, place: str) -> list[Rule]:
+        found = [rule for rule in self.rules if rule.start.may_be(place[:-1], place[-1])]
+        self[place] = found
         return found
 
 
 def _sayings(voice: Voice, choice: _Choice, text: str) -> Iterator[tuple[int, int, str]]:
     """What is said from where to where: at each place by the first rule that matches and does not refuse."""
-    at = 0
-    while at < len(text):
-        for rule in choice[text[at]]:
+    at, size = 0, len(text)
+    while at < size:
+        for rule in choice[text[at - 1 : at + 1] if at else text[0]]:
             match = rule.compiled.match(text, at)
             words = rule.say(voice, match) if match else None
             if match and words is not None:

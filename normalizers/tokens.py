@@ -137,7 +137,7 @@ def _memo(lang: str) -> _Memo[str, str]:
         if words.endswith(".") and not token.endswith("."):
             return words[:-1] + STOP
         # Behind letters and digits no word can go on: the token has them all.
-        if spans.spaced and _run_together(words, "a") and not WORDY.match(token[-1]):
+        if spans.spaced and not WORDY.match(token[-1]) and WORDY.match(words[-1]):
             return words + OPEN
         unsure = token[0] == MARK or _LETTER_BEHIND.search(token) or spans.unsettled.search(words)
         return words + AGAIN if unsure else words
