@@ -7,7 +7,8 @@ Everything errs on the side of more: look-behinds are passed, and what may be re
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+import string
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from normalizers.needs import characters_of, op, parser
@@ -33,38 +34,67 @@ _State = tuple[_Item, ...]
 
 
 class Start(NamedTuple):
-    """Where a match may begin."""
+    """Where a match may begin, in a text with noughts for all its digits."""
 
-    first: Characters
-    """Its first character."""
+    pairs: Mapping[str, Characters] | None
+    """By its first character those that may be the second, or follow if there is none; None for any."""
     behind: Characters
     """The character before it; None for any, or none."""
     never_behind: frozenset[str]
 
-    def may_be(self, before: str, character: str) -> bool:
-        """Whether a match may begin with a character behind another, or behind nothing."""
-        return (
-            (self.first is None or character in self.first)
-            and (self.behind is None or before in self.behind)
-            and before not in self.never_behind
-        )
+    def may_be(self, before: str, first: str, second: str) -> bool:
+        """Whether one may begin with two characters behind a third; the outer ones may be nothing."""
+        if before in self.never_behind or (self.behind is not None and before not in self.behind):
+            return False
+        if self.pairs is None:
+            return True
+        seconds = self.pairs.get(first, frozenset())
+        return seconds is None or second in seconds
 
 
 def start_of(pattern: str) -> Start:
-    """Where a match may begin, as far as its first character and those beside it tell. Raises re.error."""
+    """Where a match may begin, as far as its first two characters and the one before them tell.
+
+    Raises re.error.
+    """
     items = _items(parser.parse(pattern), loose=False)
     behind: Characters = None
     never: frozenset[str] = frozenset()
     for kind, value, loose, _ in items:
         if kind not in (op.ASSERT, op.ASSERT_NOT) or value[0] > 0:
             break
-        last = value[1][-1]
-        taken = characters_of(*last, loose=loose)
         if kind is op.ASSERT:
-            behind = taken
-        elif taken and len(value[1]) == 1:
-            never |= taken
-    return Start(None if _may_end(items) else _union(_heads(items)), behind, never)
+            behind = _noughts(characters_of(*value[1][-1], loose=loose))
+        elif len(value[1]) == 1:
+            never |= _surely(*value[1][0])
+    if _DIGITS - never:
+        never -= {"0"}
+    return Start(_pairs(items), behind, never)
+
+
+def _pairs(items: _State) -> Mapping[str, Characters] | None:
+    pairs: dict[str, Characters] = {}
+    if _may_end(items):
+        return None
+    for taken, rest in _heads(items):
+        if taken is None:
+            return None
+        seconds = None if _may_end(rest) else _noughts(_union(_heads(rest)))
+        for first in _noughts(taken) or ():
+            known = pairs.get(first, frozenset())
+            pairs[first] = None if known is None or seconds is None else known | seconds
+    return pairs
+
+
+def _noughts(characters: Characters) -> Characters:
+    return characters and (characters - _DIGITS | ({"0"} if characters & _DIGITS else set()))
+
+
+def _surely(kind: Any, value: Any) -> frozenset[str]:
+    """Characters of ASCII that an item of a single one takes, if no others are known."""
+    if kind is op.IN and (op.CATEGORY, op.CATEGORY_WORD) in value and value[0][0] is not op.NEGATE:
+        return frozenset(string.ascii_letters + string.digits + "_")
+    return characters_of(kind, value, loose=False) or frozenset()
 
 
 def after_digits(pattern: str) -> Characters:

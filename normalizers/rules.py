@@ -231,7 +231,9 @@ def _chooser(rules: tuple[Rule, ...]) -> Callable[[str], _Choice]:
                 met |= bits[one]
             wanted = functools.reduce(int.__and__, (met >> k * size for k in range(most)), (1 << size) - 1)
             length = len(shape)
-            found = _Choice([rule for i, rule in enumerate(rules) if wanted >> i & 1 and widths[i] <= length])
+            found = _Choice(
+                [rule for i, rule in enumerate(rules) if wanted >> i & 1 and widths[i] <= length], shape
+            )
             if len(known) < _CHOICES and len(shape) <= _SHAPE:
                 known[shape] = found
         return found
@@ -239,14 +241,19 @@ def _chooser(rules: tuple[Rule, ...]) -> Callable[[str], _Choice]:
     return chosen
 
 
-class _Choice(dict[str, list[Rule]]):
-    """By a character and the one before it, if there is one: of some rules those that may match there."""
+class _Choice(dict[int, list[Rule]]):
+    """By place in a text of one shape the rules that may match there, in their order."""
 
-    def __init__(self, rules: list[Rule]) -> None:
-        self.rules = rules
+    def __init__(self, rules: list[Rule], shape: str) -> None:
+        self.rules, self.shape = rules, shape
 
-    def __missing__(self, place: str) -> list[Rule]:
-        found = [rule for rule in self.rules if rule.start.may_be(place[:-1], place[-1])]
+    def __missing__(self, place: int) -> list[Rule]:
+        around = (
+            self.shape[place - 1 : place] if place else "",
+            self.shape[place],
+            self.shape[place + 1 : place + 2],
+        )
+        found = [rule for rule in self.rules if rule.start.may_be(*around)]
         self[place] = found
         return found
 
@@ -255,7 +262,7 @@ def _sayings(voice: Voice, choice: _Choice, text: str) -> Iterator[tuple[int, in
     """What is said from where to where: at each place by the first rule that matches and does not refuse."""
     at, size = 0, len(text)
     while at < size:
-        for rule in choice[text[at - 1 : at + 1] if at else text[0]]:
+        for rule in choice[at]:
             match = rule.compiled.match(text, at)
             words = rule.say(voice, match) if match else None
             if match and words is not None:
