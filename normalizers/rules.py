@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -195,17 +195,35 @@ def rewriter(voice: Voice, rules: tuple[Rule, ...]) -> Callable[[str], str]:
     def rewrite(text: str) -> str:
         if not text.isascii():
             text = text.translate(fold).lstrip(" ")
+        choice, size = chosen(text), len(text)
         said: list[str] = []
-        at = 0
-        for start, end, words in _sayings(voice, chosen(text), text):
-            _append(said, text[at:start], spaced)
-            _append(said, words if spaced else words.replace(" ", ""), spaced)
-            at = end
-        if at < len(text):
-            _append(said, text[at:], spaced)
+        at = done = 0
+        while at < size:
+            words, end = _said_at(voice, choice[choice.places[at]], text, at)
+            if words is None:
+                at += 1
+                continue
+            if not spaced:
+                words = words.replace(" ", "")
+            if end - at == size:
+                return words
+            _append(said, text[done:at], spaced)
+            _append(said, words, spaced)
+            done = end
+            at = max(end, at + 1)
+        _append(said, text[done:], spaced)
         return "".join(said)
 
     return rewrite
+
+
+def _said_at(voice: Voice, rules: list[Rule], text: str, at: int) -> tuple[str | None, int]:
+    """What is said at a place by the first of the rules that matches and does not refuse, and to where."""
+    for rule in rules:
+        match = rule.compiled.match(text, at)
+        if match and (words := rule.say(voice, match)) is not None:
+            return words, match.end()
+    return None, at
 
 
 def _chooser(rules: tuple[Rule, ...]) -> Callable[[str], _Choice]:
@@ -241,36 +259,21 @@ def _chooser(rules: tuple[Rule, ...]) -> Callable[[str], _Choice]:
     return chosen
 
 
-class _Choice(dict[int, list[Rule]]):
-    """By place in a text of one shape the rules that may match there, in their order."""
+class _Choice(dict[int | str, list[Rule]]):
+    """By place in a text of one shape, in a long one by character: rules that may match, in their order."""
 
     def __init__(self, rules: list[Rule], shape: str) -> None:
         self.rules, self.shape = rules, shape
+        self.places: Sequence[int | str] = range(len(shape)) if len(shape) <= _SHAPE else shape
 
-    def __missing__(self, place: int) -> list[Rule]:
-        around = (
-            self.shape[place - 1 : place] if place else "",
-            self.shape[place],
-            self.shape[place + 1 : place + 2],
-        )
-        found = [rule for rule in self.rules if rule.start.may_be(*around)]
+    def __missing__(self, place: int | str) -> list[Rule]:
+        if isinstance(place, str):
+            found = [rule for rule in self.rules if rule.start.pairs is None or place in rule.start.pairs]
+        else:
+            before, first, second = self.shape[:place][-1:], self.shape[place], self.shape[place + 1 :][:1]
+            found = [rule for rule in self.rules if rule.start.may_be(before, first, second)]
         self[place] = found
         return found
-
-
-def _sayings(voice: Voice, choice: _Choice, text: str) -> Iterator[tuple[int, int, str]]:
-    """What is said from where to where: at each place by the first rule that matches and does not refuse."""
-    at, size = 0, len(text)
-    while at < size:
-        for rule in choice[at]:
-            match = rule.compiled.match(text, at)
-            words = rule.say(voice, match) if match else None
-            if match and words is not None:
-                yield at, match.end(), words
-                at = max(match.end(), at + 1)
-                break
-        else:
-            at += 1
 
 
 def _append(said: list[str], piece: str, spaced: bool) -> None:
