@@ -61,7 +61,9 @@ class Found:
     cased: Flags
     """Rows with characters beyond ASCII that may have another lower case."""
     signs: Positions
-    """The last byte of each sign, ascending, in any row."""
+    """Where each sign ends, or the first of several digits next to each other; ascending, in any row."""
+    sign_ends: Positions
+    """The same of the last of them."""
     marks: Positions
     """Where words begin that begin a token, ascending, in any row."""
     foreign: bool
@@ -72,7 +74,7 @@ def look(column: pa.Array, probe: Probe) -> Found:
     """The rows to be said, and where words in them begin a token; a null row is never found."""
     utf8, offsets = rows_of(column)
     rows, cased = np.zeros(len(column), np.bool_), np.zeros(len(column), np.bool_)
-    signs = marks = np.zeros(0, np.int64)
+    signs = sign_ends = marks = np.zeros(0, np.int64)
     foreign = False
     if len(utf8):
         at, action = _marked(utf8, probe)
@@ -88,10 +90,14 @@ def look(column: pa.Array, probe: Probe) -> Found:
         marks = np.sort(np.concatenate((words, numerals)))
         foreign = _may_be_foreign(utf8, signs, wide)
         signs = np.sort(np.concatenate((signs, wide)))
-        rows[_row_of(offsets, np.concatenate((signs, marks)))] = True
+        row = _row_of(offsets, signs)
+        rows[row] = rows[_row_of(offsets, marks)] = True
+        parted = (np.diff(signs) > 1) | (np.diff(row) > 0)
+        sign_ends = signs[np.append(parted, True)[: len(signs)]]
+        signs = signs[np.append(True, parted)[: len(signs)]]
         cased[_row_of(offsets, at[action & CASED > 0])] = True
     rows &= given(column)
-    return Found(rows, cased, signs, marks, foreign)
+    return Found(rows, cased, signs, sign_ends, marks, foreign)
 
 
 def _marked(utf8: Bytes, probe: Probe) -> tuple[Positions, Actions]:

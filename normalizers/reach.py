@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from normalizers.follows import Characters
+from normalizers.follows import after_digits, after_digits_and
 from normalizers.prefixes import WIDTH, Codes, Prefixes, begin_with, codes_at, prefixes_of
 from normalizers.utf8 import Bytes, Flags, Positions
 
@@ -50,7 +50,7 @@ class Reach:
     others: Prefixes
     """What such runs begin with that begin with no letter of ASCII."""
     goes_on: Flags
-    """By byte: behind a digit in its run the language's own pattern may take it, or what it begins."""
+    """By the two bytes behind a digit, the first lower: the language's own pattern may take them."""
     opens: Prefixes | None
     """What a run begins with that this pattern may take behind a number and a break; None for anything."""
     closers: Flags
@@ -74,42 +74,57 @@ class _Runs:
         return last
 
 
-def make_reach(
-    following: Iterable[str], signs: Iterable[str], goes_on: Characters, opens: Characters
-) -> Reach:
+def make_reach(following: Iterable[str], signs: Iterable[str], own_number: str) -> Reach:
     """For numbers behind which the words and signs `following` may stand, behind a blank or not.
 
-    `signs`: what tokens begin with. `goes_on`: what the language's own pattern may ask for behind digits, and
-    `opens`: what behind digits and a break.
+    `signs`: what tokens begin with. `own_number`: the language's own pattern of what follows the first digit.
     """
     parts = {part for word in following for part in word.split(" ") if part}
     letters = {part: part[: len(part) - len(part.lstrip(string.ascii_letters))].encode() for part in parts}
+    opens = after_digits_and(own_number, BREAKS)
     ends = [text.encode()[-1] for text in (*parts, *signs)]
-    taken = range(256) if goes_on is None else (c.encode()[0] for c in goes_on if c not in BREAKS)
     return Reach(
         words=prefixes_of({run[:WIDTH].ljust(WIDTH, b"\0") for run in letters.values() if run}, (WIDTH,)),
         others=prefixes_of({part.encode() for part, run in letters.items() if not run}, (1, 2, 3, 6)),
-        goes_on=_flags(taken),
+        goes_on=_goes_on(own_number),
         opens=None if opens is None else prefixes_of({c.encode() for c in opens}, (1, 2, 3, 4)),
         closers=_IS_CLOSER & ~_flags(ends),
     )
 
 
-def stretches(text: bytes, between: bytes, signs: Positions, marks: Positions, reach: Reach) -> Positions:
+def _goes_on(own_number: str) -> Flags:
+    """See `Reach.goes_on`."""
+    pairs = np.zeros((256, 256), np.bool_)  # second byte, first byte
+    firsts = after_digits(own_number)
+    if firsts is None:
+        pairs[:] = True
+    for first in (firsts or frozenset()).difference(BREAKS):
+        utf8 = first.encode()
+        seconds = after_digits_and(own_number, first) if len(utf8) == 1 else None
+        if seconds is None:
+            pairs[utf8[1] if len(utf8) > 1 else slice(None), utf8[0]] = True
+        else:
+            pairs[[c.encode()[0] for c in seconds], utf8[0]] = True
+    return pairs.reshape(-1)
+
+
+def stretches(
+    text: bytes, between: bytes, signs: tuple[Positions, Positions], marks: Positions, reach: Reach
+) -> Positions:
     """Where stretches begin and end, in turn, in rows with `between`, a row break, between them.
 
-    `signs`: where signs have their last bytes, `marks`: where marks begin, both ascending.
+    `signs`: where signs end, of several digits the first and the last; `marks`: where marks begin; ascending.
     """
     utf8 = np.frombuffer(text + between + bytes(WIDTH), np.uint8)
     ends = np.flatnonzero(np.frombuffer((text + between).translate(_IS_BREAK), np.bool_))
     runs = _Runs(utf8, np.append(0, ends[:-1] + 1), ends, between[0])
-    core, is_open = _cores(runs, signs, marks, reach)
+    core, is_open = _cores(runs, signs[1], marks, reach)
     member, endless = _with_followers(runs, core, reach)
     is_open = np.sort(np.concatenate((is_open, endless)))
     # Runs next to each other in one row; the first has a sign, as followers have something before them.
     parted = (np.diff(member) > 1) | runs.end_row(member[:-1])
     first, last = member[np.append(True, parted)], member[np.append(parted, True)]
-    low, high = _trimmed(runs, first, last, signs, reach)
+    low, high = _trimmed(runs, first, last, signs[0], reach)
     long = np.searchsorted(is_open, last, "right") > np.searchsorted(is_open, first)
     first = first[long]
     low[long] = runs.starts[np.where((first == 0) | runs.end_row(first - 1), first, first - 1)]
@@ -124,14 +139,15 @@ def _cores(runs: _Runs, signs: Positions, marks: Positions, reach: Reach) -> tup
     """Runs that hold a sign or a mark, and those that are open by what stands in them; ascending."""
     of_sign, of_mark = np.searchsorted(runs.ends, signs), np.searchsorted(runs.ends, marks)
     behind = runs.utf8[signs + 1]
-    goes_on = reach.goes_on[behind]
+    goes_on = reach.goes_on[behind | runs.utf8[signs + 2].astype(np.int64) << 8]
     at_break = np.flatnonzero((signs + 1 == runs.ends[of_sign]) & (behind != runs.between))
     if reach.opens is not None:
         at_break = at_break[begin_with(codes_at(runs.utf8, signs[at_break] + 2), reach.opens)]
     goes_on[at_break] = True
     goes_on &= _IS_DIGIT[runs.utf8[signs]]
-    is_open = np.concatenate((of_sign[goes_on], of_mark))
-    return np.unique(np.concatenate((of_sign, of_mark))), is_open
+    core = of_sign[np.diff(of_sign, prepend=-1) > 0]
+    core = np.unique(np.concatenate((core, of_mark))) if len(of_mark) else core
+    return core, np.concatenate((of_sign[goes_on], of_mark))
 
 
 def _with_followers(runs: _Runs, core: Positions, reach: Reach) -> tuple[Positions, Positions]:

@@ -10,11 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from normalizers.follows import after_digits, after_digits_and
 from normalizers.languages import common, language
 from normalizers.patterns import GAP, NO_WORD, WORD, any_of
 from normalizers.probes import END_BYTES, GAP_BYTES, Kind, Probe, Words, make_probe, spread
-from normalizers.reach import BREAKS, Reach, make_reach
+from normalizers.reach import Reach, make_reach
 from normalizers.rules import expand
 from normalizers.voices import pieces_of, voice_of, web_ends
 
@@ -121,12 +120,10 @@ def _restless(tables: Tables, context: Mapping[str, Any], signs: _Signs) -> re.P
 
 def _reach(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs) -> Reach:
     """What `_token` takes behind a blank, and what the language's own pattern might."""
-    own = _own_number(code, context)
     return make_reach(
         [*_right(tables, context), *context["between_numbers"], *_DASHES, *_BEHIND, *"+=x×*/"],
         [sign for listed in (signs.money, signs.odd, signs.symbol) for sign in listed],
-        after_digits(own),
-        after_digits_and(own, BREAKS),
+        _own_number(code, context),
     )
 
 

@@ -44,6 +44,7 @@ class _Rows:
     utf8: Bytes
     begins: Positions
     signs: Positions
+    sign_ends: Positions
     marks: Positions
 
 
@@ -79,11 +80,16 @@ def _column(column: pa.Array, lang: str) -> pa.Array:
     if not special.any():
         return lowered
     rows = column.filter(bit_array(special))
-    if found.rows.any():
-        hit = bit_array(found.rows[special])
-        settled = _settled(rows.filter(hit), _kept(found, column), lang, _PASSES)
-        rows = pc.replace_with_mask(rows, hit, settled)
-    return pc.replace_with_mask(lowered, bit_array(special), pc.utf8_lower(rows))
+    hit = found.rows[special]
+    if not hit.all():
+        cased = bit_array(~hit)
+        rows = pc.replace_with_mask(rows, cased, pc.utf8_lower(rows.filter(cased)))
+    if hit.any():
+        hits = bit_array(hit)
+        rows = pc.replace_with_mask(
+            rows, hits, _settled(rows.filter(hits), _kept(found, column), lang, _PASSES)
+        )
+    return pc.replace_with_mask(lowered, bit_array(special), rows)
 
 
 def _kept(found: Found, column: pa.Array) -> Found:
@@ -97,7 +103,14 @@ def _kept(found: Found, column: pa.Array) -> Found:
         moved: Positions = (places - shift[row])[rows[row]]
         return moved
 
-    return Found(rows[rows], found.cased[rows], kept(found.signs), kept(found.marks), found.foreign)
+    return Found(
+        rows=rows[rows],
+        cased=found.cased[rows],
+        signs=kept(found.signs),
+        sign_ends=kept(found.sign_ends),
+        marks=kept(found.marks),
+        foreign=found.foreign,
+    )
 
 
 def _settled(hits: pa.Array, found: Found, lang: str, passes: int) -> pa.Array:
@@ -125,12 +138,13 @@ def _said(hits: pa.Array, found: Found, lang: str) -> tuple[pa.Array, Flags]:
         # They mean nothing in a text, and something else here.
         hits = pc.replace_substring_regex(hits, _RESERVED, "")
         return _said(hits, look(hits, probe), lang)
-    signs, marks = found.signs, found.marks
+    places = [offsets, found.signs, found.sign_ends, found.marks]
     if found.foreign:
-        utf8, (offsets, signs, marks) = fold_digits(utf8, offsets, signs, marks)
+        utf8, places = fold_digits(utf8, *places)
+    offsets, *signs, marks = places
     marks = np.sort(np.concatenate((marks, before_numbers(utf8, offsets, probe))))
     marks = marks[np.diff(marks, prepend=-1) > 0]
-    parts = [_said_together(rows, lang) for rows in _slices(utf8, offsets, signs, marks)]
+    parts = [_said_together(rows, lang) for rows in _slices(utf8, offsets, *signs, marks)]
     sizes = np.concatenate([sizes for _, sizes, _ in parts])
     unsure = np.concatenate([unsure for _, _, unsure in parts])
     return array_of(b"".join(part for part, _, _ in parts), sizes, hits.type), unsure
@@ -166,12 +180,11 @@ def _taken_apart(said: bytes, between: bytes) -> tuple[bytes, Positions, Flags]:
     """See `_said_together`: without what stands between rows and in those to be looked at again."""
     utf8 = np.frombuffer(said, np.uint8)
     ends = np.append(np.flatnonzero(utf8 == between[0]), len(utf8))
-    unsure, gone = np.ones(len(ends), np.bool_), np.arange(len(ends))
-    for sign in _LOOK:
-        n_before = np.searchsorted(np.flatnonzero(utf8 == sign), ends)
-        unsure &= np.diff(n_before, prepend=0) > 0
-        gone += n_before
-    return said.translate(None, between + _LOOK), np.diff(ends - gone, prepend=0), unsure
+    look = np.flatnonzero(utf8 >= _LOOK[0])
+    wanted, useful = (np.searchsorted(look[utf8[look] == sign], ends) for sign in _LOOK)
+    unsure: Flags = (np.diff(wanted, prepend=0) > 0) & (np.diff(useful, prepend=0) > 0)
+    ends -= np.arange(len(ends)) + wanted + useful
+    return said.translate(None, between + _LOOK), np.diff(ends, prepend=0), unsure
 
 
 def _with_marks(utf8: Bytes, marks: Positions) -> Bytes:
@@ -186,10 +199,14 @@ def _say(rows: _Rows, between: bytes, lang: str) -> bytes:
     reach = spans_of(lang).reach
     if reach is None:
         return _say_text(text, lang)
-    signs = rows.signs + len(_MARK) * np.searchsorted(rows.marks, rows.signs, "right")
-    marks = rows.marks + len(_MARK) * np.arange(len(rows.marks))
-    signs += np.searchsorted(rows.begins, rows.signs, "right")
-    marks += np.searchsorted(rows.begins, rows.marks, "right")
+    marks = (
+        rows.marks
+        + len(_MARK) * np.arange(len(rows.marks))
+        + np.searchsorted(rows.begins, rows.marks, "right")
+    )
+    shift = len(_MARK) * np.searchsorted(rows.marks, rows.signs, "right")
+    shift += np.searchsorted(rows.begins, rows.signs, "right")
+    signs = rows.signs + shift, rows.sign_ends + shift
     cuts = stretches(text, between, signs, marks, reach).tolist()
     parts = [text[low:high] for low, high in itertools.pairwise([0, *cuts, len(text)])]
     parts[1::2] = _say_stretches(parts[1::2], between, lang)
