@@ -111,11 +111,14 @@ def _unsettled(tables: Tables) -> re.Pattern[str]:
 
 
 def _restless(tables: Tables, context: Mapping[str, Any], signs: _Signs) -> re.Pattern[str]:
-    """As `_unsettled`, and every sign, and each word of those that tokens of several words begin with."""
+    """As `_unsettled`, every sign, and the words of tokens that are several words in lower case."""
+    sign = f"[{signs.digit}{signs.money}{signs.odd}{signs.symbol}{_LOWER_ASCII}]"
     begins = [begin for span in context["spans"] for begin in span.get("begins", ())]
-    words = {word for key in (*_abbreviations(tables)[1], *begins) for word in re.findall(f"[{WORD}]+", key)}
-    odd = f"[{signs.money}{signs.odd}{signs.symbol}{_LOWER_ASCII}]|[^{WORD} '’,;:!?()\\[\\]\"-]"
-    return re.compile(rf"{odd}|(?<![{WORD}])(?i:{any_of(words)})(?![{WORD}])")
+    lower = [begin for begin in begins if begin == begin.lower() and not re.search(sign, begin)]
+    words = {word for key in (*_abbreviations(tables)[1], *lower) for word in re.findall(f"[{WORD}]+", key)}
+    other = rf"[^{WORD} \n\t.'’,;:!?()\[\]\"“”„«»‘…–—*|{{}}<>-]"
+    dot = r'\.(?![\s.),;:!?"\]]|\Z)'
+    return re.compile(rf"{sign}|{other}|{dot}|(?<![{WORD}])(?i:{any_of(words)})(?![{WORD}])")
 
 
 def _reach(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs) -> Reach:

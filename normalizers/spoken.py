@@ -230,8 +230,9 @@ def _say_stretches(written: list[bytes], between: bytes, lang: str) -> list[byte
 def _with_signs(said: bytes, spans: Spans) -> bytes:
     """What was said of a stretch, with what it knows about another look behind it."""
     bare = said.translate(None, _LOOK)
-    is_restless = len(bare) > _STRETCH or spans.restless.search(bare.decode())
-    return bare + (_LOOK[:1] if bare != said else b"") + (_LOOK[1:] if is_restless else b"")
+    # To ask a long one costs more than the look.
+    useful = len(bare) > _STRETCH or spans.restless.search(bare.decode()) is not None
+    return bare + _LOOK[:1] * (bare != said) + _LOOK[1:] * useful
 
 
 def _say_text(text: bytes, lang: str) -> bytes:
