@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from normalizers.columns import given, rows_of
 from normalizers.patterns import GAP, WORD, WORDY
-from normalizers.prefixes import WIDTH, begin_with, codes_at, hashed
+from normalizers.prefixes import WIDTH, hashed, may_begin
 from normalizers.probes import (
     CASED,
     END_BYTES,
@@ -157,12 +157,7 @@ def _beginnings(utf8: Bytes, first: Flags, at: Positions, action: Actions, probe
         # Most places are inside of words: "act" in "fact". Only letters of ASCII are told apart here.
         begin = begin[~(LETTER.take(utf8[begin]) & LETTER.take(utf8[begin - 1])) | first[begin]]
     begin = _unique(begin)
-    # All eight bytes at once; too near to the end of all rows the pattern decides alone.
-    whole = begin[: np.searchsorted(begin, len(utf8) - WIDTH, "right")]
-    hit = np.ones(len(begin), np.bool_)
-    if len(whole):
-        hit[: len(whole)] = begin_with(codes_at(utf8, whole), probe.grams)
-    return begin[hit]
+    return begin[may_begin(utf8, begin, probe.grams)]
 
 
 def _merged(*places: Positions) -> Positions:

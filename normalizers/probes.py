@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from normalizers.patterns import any_of
-from normalizers.prefixes import WIDTH, Codes, Prefixes, hashes_of, prefixes_of
+from normalizers.prefixes import WIDTH, Codes, Grams, grams_of, hashes_of
 from normalizers.utf8 import Bytes, Flags
 
 Actions = npt.NDArray[np.uint16]
@@ -29,8 +29,6 @@ _GAP_BACK = r"(?: |\xa0\xc2|[\x89\xaf]\x80\xe2)"
 _WORD_BYTES = bytes(byte for byte in range(256) if chr(byte).isalnum() or byte >= 0x80)
 END_BYTES = "(?![0-9A-Za-z_])"
 """No ASCII letter or digit follows."""
-_SIZES = (2, 3, 4, 6, 8)
-"""How many: each size costs a pass. Without six, two letters of its script, Hindi takes 1.4 times as long."""
 _MOST_KINDS = 256
 TAIL = 4
 """Bytes of a word's end that are compared by hash."""
@@ -69,7 +67,7 @@ class Words:
 
     kind: Kind
     beginnings: Sequence[str]
-    """Every match of `pattern` begins with one of these; their first eight bytes are looked for."""
+    """Every match of `pattern` begins with one of these; their first bytes are looked for."""
     pattern: str
     """Matched where a beginning stands, on UTF-8 bytes: literals, groups, ASCII sets and look-ahead only."""
     bounded: bool = True
@@ -125,7 +123,7 @@ class Probe:
     """What to do: sums of `SIGN` and the like."""
     wide: Flags
     """By code point: a sign of three bytes."""
-    grams: Prefixes
+    grams: Grams
     """What words begin with."""
     pattern: re.Pattern[bytes]
     """All words; the number of the group that matched is the place in `kinds`, counted from 1."""
@@ -169,8 +167,8 @@ def make_probe(
     if before_numeral or names is not None or numerals:
         actions[np.ix_(list(NUMERALS), list(b" \xa0('\x99"))] |= NUMERAL
     groups = [group for group in words if group.beginnings]
-    grams = {start.encode()[:WIDTH] for group in groups for start in group.beginnings}
-    _add_grams(grams, actions)
+    beginnings = {start.encode() for group in groups for start in group.beginnings}
+    _add_grams({word[:WIDTH] for word in beginnings}, actions)
     different, kinds = np.unique(np.append(np.uint16(0), actions), return_inverse=True)
     if len(different) > _MOST_KINDS:
         raise ValueError(f"{len(different)} kinds of pairs do not fit one byte")
@@ -180,7 +178,7 @@ def make_probe(
         ),
         actions=different,
         wide=wide,
-        grams=prefixes_of(grams, _SIZES),
+        grams=grams_of(beginnings),
         pattern=re.compile(b"|".join(b"(" + group.pattern.encode() + b")" for group in groups) or b"(?!)"),
         kinds=tuple((group.kind, group.bounded and spaced, group.ended and spaced) for group in groups),
         before_number=_tails(before_number, rf"(?:{_GAP_BACK}|[-/])?\.?", ends=ends, behind_word=behind_word),
