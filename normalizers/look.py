@@ -21,6 +21,7 @@ from normalizers.probes import (
     CASED,
     END_BYTES,
     FIRST,
+    LEAD,
     LETTER,
     NUMERAL,
     NUMERALS,
@@ -82,7 +83,8 @@ def look(column: pa.Array, probe: Probe) -> Found:
         signs = at[action & SIGN > 0] + 1
         if probe.actions[probe.marked[int(utf8[0]) << 8].as_py()] & SIGN:
             signs = np.append(signs, 0)
-        wide = _wide_signs(utf8, at[action & WIDE_SIGN > 0] + 1, probe)
+        wide = np.concatenate((at[action & WIDE_SIGN > 0] + 1, at[action & LEAD > 0] + 2))
+        wide = _wide_signs(utf8, wide[wide < len(utf8)], probe)
         first = np.zeros(len(utf8) + 1, np.bool_)
         first[offsets] = True
         words = _words(utf8, offsets, _beginnings(utf8, first, at, action, probe), probe)

@@ -30,6 +30,8 @@ _WORD_BYTES = bytes(byte for byte in range(256) if chr(byte).isalnum() or byte >
 END_BYTES = "(?![0-9A-Za-z_])"
 """No ASCII letter or digit follows."""
 _MOST_KINDS = 256
+_RARE_LEADS = b"\xe1\xea"
+"""First bytes of scripts far from ours, whose digits end with the bytes of our letters."""
 TAIL = 4
 """Bytes of a word's end that are compared by hash."""
 NUMERALS = b"IVXLCDM"
@@ -43,7 +45,9 @@ CASED = 4
 """They begin a character that may have another lower case."""
 NUMERAL = 8
 """They are a blank, bracket or apostrophe, or its last byte, and the first letter of a numeral."""
-FIRST = 16
+LEAD = 16
+"""They begin a sign of three bytes, perhaps."""
+FIRST = 32
 """This bit and those above: a word may have begun so many bytes before the pair."""
 
 _LETTERS = zip("etaoinsrhldcumfpgwybvkxjqz", (
@@ -218,10 +222,12 @@ def _add_signs(signs: Iterable[str], actions: Actions) -> Flags:
             actions[utf8[0]] |= SIGN
         elif len(utf8) == 2:
             actions[utf8[1], utf8[0]] |= SIGN
+        elif utf8[0] in _RARE_LEADS:
+            actions[utf8[1], utf8[0]] |= LEAD
         else:
             actions[utf8[2], utf8[1]] |= WIDE_SIGN
-            if len(utf8) == 3:
-                wide[ord(sign)] = True
+        if len(utf8) == 3:
+            wide[ord(sign)] = True
     return wide
 
 
