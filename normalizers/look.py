@@ -37,7 +37,7 @@ from normalizers.probes import (
 from normalizers.utf8 import Bytes, Flags, Positions
 
 _IS_NUMERAL = np.isin(np.arange(256), list(NUMERALS))
-_LOWEST = np.array([(i & -i).bit_length() - 1 for i in range(1 << WIDTH)])
+_LOWEST = np.array([(i & -i).bit_length() - 1 for i in range(1 << 2 * WIDTH)])
 """The place of the lowest bit."""
 _MAY_FOLLOW = _IS_NUMERAL | ~LETTER
 _IS_SMALL = np.isin(np.arange(256), list(b"IVX"))
