@@ -199,7 +199,8 @@ def rewriter(voice: Voice, rules: tuple[Rule, ...]) -> Callable[[str], str]:
         said: list[str] = []
         at = done = 0
         while at < size:
-            words, end = _said_at(voice, choice[choice.places[at]], text, at)
+            tried = choice[choice.places[at]]
+            words, end = _said_at(voice, tried, text, at) if tried else (None, at)
             if words is None:
                 at += 1
                 continue
@@ -217,11 +218,11 @@ def rewriter(voice: Voice, rules: tuple[Rule, ...]) -> Callable[[str], str]:
     return rewrite
 
 
-def _said_at(voice: Voice, rules: list[Rule], text: str, at: int) -> tuple[str | None, int]:
+def _said_at(voice: Voice, tried: _Tried, text: str, at: int) -> tuple[str | None, int]:
     """What is said at a place by the first of the rules that matches and does not refuse, and to where."""
-    for rule in rules:
-        match = rule.compiled.match(text, at)
-        if match and (words := rule.say(voice, match)) is not None:
+    for matched, say in tried:
+        match = matched(text, at)
+        if match and (words := say(voice, match)) is not None:
             return words, match.end()
     return None, at
 
@@ -259,21 +260,26 @@ def _chooser(rules: tuple[Rule, ...]) -> Callable[[str], _Choice]:
     return chosen
 
 
-class _Choice(dict[int | str, list[Rule]]):
+_Tried = Sequence[tuple[Callable[[str, int], Match | None], Say]]
+"""Of rules the `match` of their patterns, and what they say."""
+
+
+class _Choice(dict[int | str, _Tried]):
     """By place in a text of one shape, in a long one by character: rules that may match, in their order."""
 
     def __init__(self, rules: list[Rule], shape: str) -> None:
         self.rules, self.shape = rules, shape
         self.places: Sequence[int | str] = range(len(shape)) if len(shape) <= _SHAPE else shape
 
-    def __missing__(self, place: int | str) -> list[Rule]:
+    def __missing__(self, place: int | str) -> _Tried:
         if isinstance(place, str):
             found = [rule for rule in self.rules if rule.start.pairs is None or place in rule.start.pairs]
         else:
             before, first, second = self.shape[:place][-1:], self.shape[place], self.shape[place + 1 :][:1]
             found = [rule for rule in self.rules if rule.start.may_be(before, first, second)]
-        self[place] = found
-        return found
+        tried: _Tried = [(rule.compiled.match, rule.say) for rule in found]
+        self[place] = tried
+        return tried
 
 
 def _append(said: list[str], piece: str, spaced: bool) -> None:
