@@ -158,7 +158,7 @@ def _beginnings(utf8: Bytes, first: Flags, at: Positions, action: Actions, probe
     if probe.spaced:
         # Most places are inside of words: "act" in "fact". Only letters of ASCII are told apart here.
         begin = begin[~(LETTER.take(utf8[begin]) & LETTER.take(utf8[begin - 1])) | first[begin]]
-    begin = _unique(begin)
+    begin = unique(begin)
     return begin[may_begin(utf8, begin, probe.grams)]
 
 
@@ -167,8 +167,9 @@ def _merged(*places: Positions) -> Positions:
     return np.sort(np.concatenate(places), kind="stable")
 
 
-def _unique(at: Positions) -> Positions:
-    at = _merged(at)
+def unique(*places: Positions) -> Positions:
+    """As `_merged`, each place once."""
+    at = _merged(*places)
     return at[np.diff(at, prepend=-1) > 0]
 
 
@@ -224,7 +225,7 @@ def _numerals(utf8: Bytes, offsets: Positions, first: Flags, at: Positions, prob
         at = np.concatenate((at[several | _IS_SMALL[utf8[at]]], begin[_IS_SMALL[utf8[begin]]]))
         at = at[probe.after_numeral[utf8.take(at + 1, mode="clip")]]
         found.append(_spans_of_numerals(utf8, offsets, at, probe.numerals))
-    return _unique(np.concatenate(found))
+    return unique(*found)
 
 
 def _names(utf8: Bytes, offsets: Positions, at: Positions, name: re.Pattern[bytes]) -> Positions:

@@ -55,6 +55,8 @@ class Reach:
     """What a run begins with that this pattern may take behind a number and a break; None for anything."""
     closers: Flags
     """By byte: punctuation that no token ends with."""
+    open_words: bool
+    """Whether the language has a pattern of its own for what follows a word before a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class _Runs:
         return last
 
 
-def make_reach(following: Iterable[str], signs: Iterable[str], own_number: str) -> Reach:
+def make_reach(following: Iterable[str], signs: Iterable[str], own_number: str, *, open_words: bool) -> Reach:
     """For numbers behind which the words and signs `following` may stand, behind a blank or not.
 
     `signs`: what tokens begin with. `own_number`: the language's own pattern of what follows the first digit.
@@ -89,6 +91,7 @@ def make_reach(following: Iterable[str], signs: Iterable[str], own_number: str) 
         goes_on=_goes_on(own_number),
         opens=None if opens is None else prefixes_of({c.encode() for c in opens}, (1, 2, 3, 4)),
         closers=_IS_CLOSER & ~_flags(ends),
+        open_words=open_words,
     )
 
 
@@ -109,11 +112,16 @@ def _goes_on(own_number: str) -> Flags:
 
 
 def stretches(
-    text: bytes, between: bytes, signs: tuple[Positions, Positions], marks: Positions, reach: Reach
+    text: bytes,
+    between: bytes,
+    signs: tuple[Positions, Positions],
+    marks: tuple[Positions, Positions],
+    reach: Reach,
 ) -> Positions:
     """Where stretches begin and end, in turn, in rows with `between`, a row break, between them.
 
-    `signs`: where signs end, of several digits the first and the last; `marks`: where marks begin; ascending.
+    `signs`: where signs end, of several digits the first and the last; `marks`: where marks begin, all and
+    those that do not stand at a word before a number. Both ascend.
     """
     utf8 = np.frombuffer(text + between + bytes(WIDTH), np.uint8)
     ends = np.flatnonzero(np.frombuffer((text + between).translate(_IS_BREAK), np.bool_))
@@ -124,7 +132,9 @@ def stretches(
     # Runs next to each other in one row; the first has a sign, as followers have something before them.
     parted = (np.diff(member) > 1) | runs.end_row(member[:-1])
     first, last = member[np.append(True, parted)], member[np.append(parted, True)]
-    low, high = _trimmed(runs, first, last, signs[0], reach)
+    low, high = _trimmed(
+        runs, first, last, np.sort(np.concatenate((signs[0], marks[0])), kind="stable"), reach
+    )
     long = np.searchsorted(is_open, last, "right") > np.searchsorted(is_open, first)
     first = first[long]
     low[long] = runs.starts[np.where((first == 0) | runs.end_row(first - 1), first, first - 1)]
@@ -135,9 +145,11 @@ def stretches(
     return np.stack((low, high), 1)[kept].reshape(-1)
 
 
-def _cores(runs: _Runs, signs: Positions, marks: Positions, reach: Reach) -> tuple[Positions, Positions]:
+def _cores(
+    runs: _Runs, signs: Positions, marks: tuple[Positions, Positions], reach: Reach
+) -> tuple[Positions, Positions]:
     """Runs that hold a sign or a mark, and those that are open by what stands in them; ascending."""
-    of_sign, of_mark = np.searchsorted(runs.ends, signs), np.searchsorted(runs.ends, marks)
+    of_sign, of_mark = np.searchsorted(runs.ends, signs), np.searchsorted(runs.ends, marks[0])
     behind = runs.utf8[signs + 1]
     goes_on = reach.goes_on[behind | runs.utf8[signs + 2].astype(np.int64) << 8]
     at_break = np.flatnonzero((signs + 1 == runs.ends[of_sign]) & (behind != runs.between))
@@ -146,8 +158,18 @@ def _cores(runs: _Runs, signs: Positions, marks: Positions, reach: Reach) -> tup
     goes_on[at_break] = True
     goes_on &= _IS_DIGIT[runs.utf8[signs]]
     core = of_sign[np.diff(of_sign, prepend=-1) > 0]
-    core = np.unique(np.concatenate((core, of_mark))) if len(of_mark) else core
-    return core, np.concatenate((of_sign[goes_on], of_mark))
+    # A word with its number behind it, in the same run or the next, is as open as the number.
+    near = _among(of_mark, core) | (~runs.end_row(of_mark) & _among(of_mark + 1, core))
+    opening = of_mark if reach.open_words else np.searchsorted(runs.ends, marks[1])
+    is_open = np.concatenate((of_sign[goes_on], of_mark[~near], opening))
+    return np.unique(np.concatenate((core, of_mark))) if len(of_mark) else core, is_open
+
+
+def _among(numbers: Positions, ascending: Positions) -> Flags:
+    if not len(ascending):
+        return np.zeros(len(numbers), np.bool_)
+    found: Flags = ascending.take(np.searchsorted(ascending, numbers), mode="clip") == numbers
+    return found
 
 
 def _with_followers(runs: _Runs, core: Positions, reach: Reach) -> tuple[Positions, Positions]:
@@ -155,7 +177,7 @@ def _with_followers(runs: _Runs, core: Positions, reach: Reach) -> tuple[Positio
     found, edge = [core], core
     for _ in range(_MOST_FOLLOWERS):
         edge = edge[~runs.end_row(edge)] + 1
-        edge = edge[core.take(np.searchsorted(core, edge), mode="clip") != edge]
+        edge = edge[~_among(edge, core)]
         code = codes_at(runs.utf8, runs.starts[edge])
         edge = edge[begin_with(_letters_of(code), reach.words) | begin_with(code, reach.others)]
         if not len(edge):

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from normalizers.columns import array_of, bit_array, flags_of, per_chunk, rows_of, string_array
 from normalizers.digits import fold_digits
 from normalizers.languages import language
-from normalizers.look import Found, before_numbers, look
+from normalizers.look import Found, before_numbers, look, unique
 from normalizers.reach import ROW_BREAKS, stretches
 from normalizers.spans import MARK, Spans, spans_of
 from normalizers.tokens import AGAIN, ENDS, MEMO_SIZE, forget_tokens, say_tokens
@@ -46,6 +46,8 @@ class _Rows:
     signs: Positions
     sign_ends: Positions
     marks: Positions
+    opening: Positions
+    """Those of the marks that a look found: not before every number."""
 
 
 def to_spoken(texts: pa.Array | pa.ChunkedArray, lang: str) -> pa.Array | pa.ChunkedArray:
@@ -142,9 +144,8 @@ def _said(hits: pa.Array, found: Found, lang: str) -> tuple[pa.Array, Flags]:
     if found.foreign:
         utf8, places = fold_digits(utf8, *places)
     offsets, *signs, marks = places
-    marks = np.sort(np.concatenate((marks, before_numbers(utf8, offsets, probe))))
-    marks = marks[np.diff(marks, prepend=-1) > 0]
-    parts = [_said_together(rows, lang) for rows in _slices(utf8, offsets, *signs, marks)]
+    opening, marks = marks, unique(marks, before_numbers(utf8, offsets, probe))
+    parts = [_said_together(rows, lang) for rows in _slices(utf8, offsets, *signs, marks, opening)]
     sizes = np.concatenate([sizes for _, sizes, _ in parts])
     unsure = np.concatenate([unsure for _, _, unsure in parts])
     return array_of(b"".join(part for part, _, _ in parts), sizes, hits.type), unsure
@@ -199,15 +200,13 @@ def _say(rows: _Rows, between: bytes, lang: str) -> bytes:
     reach = spans_of(lang).reach
     if reach is None:
         return _say_text(text, lang)
-    marks = (
-        rows.marks
-        + len(_MARK) * np.arange(len(rows.marks))
-        + np.searchsorted(rows.begins, rows.marks, "right")
-    )
+    n_rows = np.searchsorted(rows.begins, rows.marks, "right")
+    marks = rows.marks + len(_MARK) * np.arange(len(rows.marks)) + n_rows
+    opening = marks[np.searchsorted(rows.marks, rows.opening)]
     shift = len(_MARK) * np.searchsorted(rows.marks, rows.signs, "right")
     shift += np.searchsorted(rows.begins, rows.signs, "right")
     signs = rows.signs + shift, rows.sign_ends + shift
-    cuts = stretches(text, between, signs, marks, reach).tolist()
+    cuts = stretches(text, between, signs, (marks, opening), reach).tolist()
     parts = [text[low:high] for low, high in itertools.pairwise([0, *cuts, len(text)])]
     parts[1::2] = _say_stretches(parts[1::2], between, lang)
     return b"".join(parts)
