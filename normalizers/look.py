@@ -50,6 +50,7 @@ _LONGEST_RUN = 256
 _LONGEST_WORD = 48
 _LONGEST_SPAN = 80
 _BREAKS = b" \t\n\r\x0b\x0c"
+_WORDY_BYTES = bytes(i == 0x5F or (i < 0x80 and chr(i).isalnum()) for i in range(256))
 _RUN = bytes(set(range(33, 256)) - set(b'"<>()[]{}'))
 
 
@@ -150,7 +151,7 @@ def _beginnings(utf8: Bytes, first: Flags, at: Positions, action: Actions, probe
     at, left = at[words], action[words] // FIRST
     found = []
     while len(at):  # once or twice: few pairs stand at several places of words
-        found.append(at - _LOWEST[left])
+        found.append(at - _LOWEST.take(left))
         left &= left - 1
         at, left = at[left > 0], left[left > 0]
     begin = np.concatenate(found) if found else at
@@ -183,7 +184,7 @@ def _words(utf8: Bytes, offsets: Positions, begin: Positions, probe: Probe) -> P
         if not found:
             continue
         kind, bounded, ended = probe.kinds[(found.lastindex or 1) - 1]
-        if bounded and _is_wordy(memory[max(low, place - 4) : place]):
+        if bounded and _is_wordy(memory, place, low):
             continue
         if ended and _goes_on(memory, found.end(), high):
             continue
@@ -279,7 +280,7 @@ def _before(utf8: Bytes, offsets: Positions, at: Positions, words: Tails, probe:
         if start < 0 or not words.following.match(memory, place, high):
             continue
         start += first
-        if not (probe.spaced and _is_wordy(memory[max(low_, start - 4) : start])):
+        if not (probe.spaced and _is_wordy(memory, start, low_)):
             if words.behind_word and words.behind_word.match(memory, start, place):
                 start = _start_of_word(memory, start, low_)
             marks.add(start)
@@ -294,11 +295,14 @@ def _start_of_word(memory: memoryview, place: int, low: int) -> int:
     return place - len(word[0].encode()) if word and whole else place
 
 
-def _is_wordy(before: memoryview) -> bool:
-    """Whether a word goes on behind these bytes, the end of a text."""
-    if not before or before[-1] < 0x80:
-        return bool(before) and (before[-1] == 0x5F or bool(LETTER[before[-1]]))
-    character = bytes(before).decode(errors="ignore")[-1:]
+def _is_wordy(memory: memoryview, place: int, low: int) -> bool:
+    """Whether a word goes on at a place of a row that begins at `low`."""
+    if place <= low:
+        return False
+    byte = memory[place - 1]
+    if byte < 0x80:
+        return _WORDY_BYTES[byte] > 0
+    character = bytes(memory[max(low, place - 4) : place]).decode(errors="ignore")[-1:]
     return WORDY.match(character) is not None
 
 

@@ -20,7 +20,7 @@ from normalizers.patterns import any_of
 from normalizers.prefixes import WIDTH, Codes, Grams, grams_of, hashes_of
 from normalizers.utf8 import Bytes, Flags
 
-Actions = npt.NDArray[np.uint32]
+Actions = npt.NDArray[np.int64]
 
 GAP_BYTES = "(?: |\u00a0|\u2009|\u202f)"
 """`patterns.GAP` for patterns on bytes, where a character is not one place."""
@@ -165,7 +165,7 @@ def make_probe(
     is no token. `numerals`: a pattern of spans that begin with a numeral, of 80 bytes at most;
     `numeral_ends`: small letters that may follow a numeral directly.
     """
-    actions = np.zeros((256, 256), np.uint32)  # second byte, first byte
+    actions = np.zeros((256, 256), np.int64)  # second byte, first byte
     _add_cased(actions)
     wide = _add_signs(signs, actions)
     if before_numeral or names is not None or numerals:
@@ -173,7 +173,7 @@ def make_probe(
     groups = [group for group in words if group.beginnings]
     beginnings = {start.encode() for group in groups for start in group.beginnings}
     _add_grams({word[: 2 * WIDTH] for word in beginnings}, actions)
-    different, kinds = np.unique(np.append(np.uint32(0), actions), return_inverse=True)
+    different, kinds = np.unique(np.append(0, actions), return_inverse=True)
     if len(different) > _MOST_KINDS:
         raise ValueError(f"{len(different)} kinds of pairs do not fit one byte")
     return Probe(
