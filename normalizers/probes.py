@@ -92,10 +92,16 @@ class Tails:
     """What may stand between a word and the number, read backwards."""
     words: frozenset[bytes]
     """Words that are one run of letters with which no longer word ends ("Paul", as there is "John Paul")."""
+    last_words: frozenset[bytes]
+    """The last runs of letters of the other words."""
     pattern: re.Pattern[bytes]
     """Any word at the end of a text."""
-    compound: re.Pattern[bytes] | None
-    """A run of visible characters at the end of a text that ends as some words do."""
+    ends: tuple[bytes, ...]
+    """What some words end with, whatever they begin with."""
+    compound: re.Pattern[bytes]
+    """A run of visible characters at the end of a text that ends so."""
+    spaced: bool
+    """Whether a word is none where a letter of ASCII stands before it."""
     before: re.Pattern[bytes] | None
     """What belongs to a word in front of it, at the end of a text."""
     following: re.Pattern[bytes]
@@ -108,8 +114,11 @@ class Tails:
         gap = self.gap.match(text[::-1])
         body = text[: len(text) - gap.end()] if gap else text
         start = len(body.rstrip(_WORD_BYTES))
-        if body[start:] not in self.words:
-            found = (self.compound and self.compound.search(body)) or self.pattern.search(body)
+        last = body[start:]
+        if last not in self.words:
+            found = body.endswith(self.ends) and self.compound.search(body)
+            if not found and (last in self.last_words or not last.isascii() or not last or not self.spaced):
+                found = self.pattern.search(body)
             if not found:
                 return -1
             start = found.start()
@@ -185,9 +194,15 @@ def make_probe(
         grams=grams_of(beginnings),
         pattern=re.compile(b"|".join(b"(" + group.pattern.encode() + b")" for group in groups) or b"(?!)"),
         kinds=tuple((group.kind, group.bounded and spaced, group.ended and spaced) for group in groups),
-        before_number=_tails(before_number, rf"(?:{_GAP_BACK}|[-/])?\.?", ends=ends, behind_word=behind_word),
+        before_number=_tails(
+            before_number, rf"(?:{_GAP_BACK}|[-/])?\.?", ends=ends, behind_word=behind_word, spaced=spaced
+        ),
         before_numeral=_tails(
-            before_numeral, rf"{_GAP_BACK}\.?", rf"[IVXLCDM]{{1,9}}{END_BYTES}", before=names or ()
+            before_numeral,
+            rf"{_GAP_BACK}\.?",
+            rf"[IVXLCDM]{{1,9}}{END_BYTES}",
+            before=names or (),
+            spaced=spaced,
         ),
         names=None if names is None else re.compile(rf"(?:{any_of(names)} )?[A-Z][a-z]+".encode()),
         after_numeral=np.array(
@@ -253,6 +268,7 @@ def _tails(
     ends: Iterable[str] = (),
     before: Iterable[str] = (),
     behind_word: Iterable[str] = (),
+    spaced: bool,
 ) -> Tails:
     words, earlier, ends = sorted(words), [*before], [end.removesuffix(".") for end in ends]
     last = np.zeros((256, 256), np.bool_)
@@ -270,7 +286,10 @@ def _tails(
         gap=re.compile(gap.encode()),
         words=frozenset(bare).difference(last_words),
         pattern=re.compile(f"{any_of(map(bytes.decode, bare))}\\Z".encode()),
-        compound=re.compile(rf"(?<![^\s<>()])[^\s<>()]+{any_of(ends)}\Z".encode()) if ends else None,
+        last_words=frozenset(last_words),
+        ends=tuple(end.encode() for end in ends),
+        compound=re.compile(rf"(?<![^\s<>()])[^\s<>()]+{any_of(ends)}\Z".encode()),
+        spaced=spaced,
         before=re.compile(rf"(?<![0-9A-Za-z_\x80-\xff]){any_of(earlier)} \Z".encode()) if earlier else None,
         following=re.compile(following.encode()),
         behind_word=re.compile(rf"{any_of(behind_word)}\.?(?:{GAP_BYTES}|[-/])?\Z".encode())
