@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from normalizers.patterns import any_of
+from normalizers.patterns import WORD, any_of
 from normalizers.prefixes import WIDTH, Codes, Grams, grams_of, hashes_of
 from normalizers.utf8 import Bytes, Flags
 
@@ -27,6 +27,7 @@ GAP_BYTES = "(?: |\u00a0|\u2009|\u202f)"
 _GAP_BACK = r"(?: |\xa0\xc2|[\x89\xaf]\x80\xe2)"
 """The same, read backwards."""
 _WORD_BYTES = bytes(byte for byte in range(256) if chr(byte).isalnum() or byte >= 0x80)
+_WORD = re.compile(f"[{WORD}]+")
 END_BYTES = "(?![0-9A-Za-z_])"
 """No ASCII letter or digit follows."""
 _MOST_KINDS = 256
@@ -101,7 +102,7 @@ class Tails:
     compound: re.Pattern[bytes]
     """A run of visible characters at the end of a text that ends so."""
     spaced: bool
-    """Whether a word is none where a letter of ASCII stands before it."""
+    """Whether a word is none where a letter stands before it."""
     before: re.Pattern[bytes] | None
     """What belongs to a word in front of it, at the end of a text."""
     following: re.Pattern[bytes]
@@ -117,7 +118,7 @@ class Tails:
         last = body[start:]
         if last not in self.words:
             found = body.endswith(self.ends) and self.compound.search(body)
-            if not found and (last in self.last_words or not last.isascii() or not last or not self.spaced):
+            if not found and not (self.spaced and last not in self.last_words and _is_word(last)):
                 found = self.pattern.search(body)
             if not found:
                 return -1
@@ -151,6 +152,16 @@ class Probe:
     """Spans that begin with a numeral, behind a blank, "(" or an apostrophe, or where a row begins."""
     spaced: bool
     """Whether blanks stand between words."""
+
+
+def _is_word(run: bytes) -> bool:
+    """Whether there is nothing but letters, digits and marks in a run of `_WORD_BYTES`."""
+    if run.isascii():
+        return bool(run)
+    try:
+        return _WORD.fullmatch(run.decode()) is not None
+    except UnicodeDecodeError:  # the text was cut within a character
+        return False
 
 
 def make_probe(
