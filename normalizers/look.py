@@ -44,7 +44,8 @@ _IS_SMALL = np.isin(np.arange(256), list(b"IVX"))
 _SEVERAL = re.compile(f"[IVX]{{2,6}}{END_BYTES}".encode())
 _CHUNK = 1 << 18
 """Bytes looked up at a time: what is made of them stays in the cache."""
-_WORD_BEFORE = re.compile(rf"[{WORD}]+{GAP}\Z")
+_WORD_BACK = re.compile(rf"{GAP}[{WORD}]+")
+"""A word and the blank behind it, read backwards."""
 _LONGEST_RUN = 256
 """Bytes that an address may go back from its "@" or ".com"."""
 _LONGEST_WORD = 48
@@ -290,9 +291,11 @@ def _before(utf8: Bytes, offsets: Positions, at: Positions, words: Tails, probe:
 def _start_of_word(memory: memoryview, place: int, low: int) -> int:
     """Where the word before a blank before `place` begins, or `place` itself; not before `low`."""
     first = max(low, place - _LONGEST_WORD)
-    word = _WORD_BEFORE.search(bytes(memory[first:place]).decode(errors="ignore"))
-    whole = word and (word.start() or first == low) and not any(c.isdecimal() for c in word[0])
-    return place - len(word[0].encode()) if word and whole else place
+    text = bytes(memory[first:place]).decode(errors="ignore")
+    word = _WORD_BACK.match(text[::-1])
+    if not word or (word.end() == len(text) and first > low) or any(map(str.isdecimal, word[0])):
+        return place
+    return place - len(word[0].encode())
 
 
 def _is_wordy(memory: memoryview, place: int, low: int) -> bool:
