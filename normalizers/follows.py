@@ -18,6 +18,7 @@ _REPEATS = (op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT)
 
 Characters = frozenset[str] | None
 """None for any."""
+Pairs = Mapping[str, Characters]
 
 
 class _Item(NamedTuple):
@@ -36,7 +37,7 @@ _State = tuple[_Item, ...]
 class Start(NamedTuple):
     """Where a match may begin, in a text with noughts for all its digits."""
 
-    pairs: Mapping[str, Characters] | None
+    pairs: Pairs | None
     """By its first character those that may be the second, or follow if there is none; None for any."""
     behind: Characters
     """The character before it; None for any, or none."""
@@ -72,7 +73,7 @@ def start_of(pattern: str) -> Start:
     return Start(_pairs(items), behind, never)
 
 
-def _pairs(items: _State) -> Mapping[str, Characters] | None:
+def _pairs(items: _State) -> Pairs | None:
     pairs: dict[str, Characters] = {}
     if _may_end(items):
         return None
@@ -97,16 +98,17 @@ def _surely(kind: Any, value: Any) -> frozenset[str]:
     return characters_of(kind, value, loose=False) or frozenset()
 
 
-def after_digits(pattern: str) -> Characters:
-    """Characters that may be asked for behind any digits. Raises re.error."""
-    return _union(_heads_behind_digits(pattern))
-
-
-def after_digits_and(pattern: str, characters: Iterable[str]) -> Characters:
-    """Characters that may be asked for behind any digits and one of `characters`."""
-    wanted = frozenset(characters)
-    rests = [rest for taken, rest in _heads_behind_digits(pattern) if taken is None or taken & wanted]
-    return _union(head for rest in rests for head in _heads(rest))
+def after_digits(pattern: str) -> Pairs | None:
+    """By character that may be asked for behind any digits, those asked for next. Raises re.error."""
+    pairs: dict[str, Characters] = {}
+    for taken, rest in _heads_behind_digits(pattern):
+        if taken is None:
+            return None
+        seconds = _union(_heads(rest))
+        for first in taken:
+            known = pairs.get(first, frozenset())
+            pairs[first] = None if known is None or seconds is None else known | seconds
+    return pairs
 
 
 def _union(heads: Iterable[tuple[Characters, _State]]) -> Characters:

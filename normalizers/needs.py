@@ -30,13 +30,14 @@ def needed(pattern: str, most: int = 5) -> tuple[frozenset[str], ...]:
 
     At most `most`, those that fewest tokens meet. Raises re.error.
     """
-    known = set(_all(parser.parse(pattern), loose=False))
-    return tuple(sorted(known, key=lambda need: (_weight(need), sorted(need)))[:most])
+    return needed_and_width(pattern, most)[0]
 
 
-def width_of(pattern: str) -> int:
-    """Characters of the shortest match. Raises re.error."""
-    return int(parser.parse(pattern).getwidth()[0])
+def needed_and_width(pattern: str, most: int = 5) -> tuple[tuple[frozenset[str], ...], int]:
+    """As `needed`, and how many characters the shortest match has."""
+    parsed = parser.parse(pattern)
+    known = sorted(set(_all(parsed, loose=False)), key=lambda need: (_weight(need), sorted(need)))
+    return tuple(known[:most]), int(parsed.getwidth()[0])
 
 
 def _weight(need: Iterable[str]) -> float:

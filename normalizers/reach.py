@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from normalizers.follows import after_digits, after_digits_and
+from normalizers.follows import Characters, Pairs, after_digits
 from normalizers.prefixes import WIDTH, Codes, Prefixes, begin_with, codes_at, prefixes_of
 from normalizers.utf8 import Bytes, Flags, Positions
 
@@ -83,29 +83,42 @@ def make_reach(following: Iterable[str], signs: Iterable[str], own_number: str, 
     """
     parts = {part for word in following for part in word.split(" ") if part}
     letters = {part: part[: len(part) - len(part.lstrip(string.ascii_letters))].encode() for part in parts}
-    opens = after_digits_and(own_number, BREAKS)
+    own = after_digits(own_number)
+    opens = [None] if own is None else [own[blank] for blank in BREAKS if blank in own]
     ends = [text.encode()[-1] for text in (*parts, *signs)]
     return Reach(
         words=prefixes_of({run[:WIDTH].ljust(WIDTH, b"\0") for run in letters.values() if run}, (WIDTH,)),
         others=prefixes_of({part.encode() for part, run in letters.items() if not run}, (1, 2, 3, 6)),
-        goes_on=_goes_on(own_number),
-        opens=None if opens is None else prefixes_of({c.encode() for c in opens}, (1, 2, 3, 4)),
+        goes_on=_goes_on(own),
+        opens=_firsts(opens),
         closers=_IS_CLOSER & ~_flags(ends),
         open_words=open_words,
     )
 
 
-def _goes_on(own_number: str) -> Flags:
+def _firsts(opens: Iterable[Characters]) -> Prefixes | None:
+    """See `Reach.opens`."""
+    found: set[bytes] = set()
+    for characters in opens:
+        if characters is None:
+            return None
+        found |= {character.encode() for character in characters}
+    return prefixes_of(found, (1, 2, 3, 4))
+
+
+def _goes_on(own: Pairs | None) -> Flags:
     """See `Reach.goes_on`."""
     pairs = np.zeros((256, 256), np.bool_)  # second byte, first byte
-    firsts = after_digits(own_number)
-    if firsts is None:
+    if own is None:
         pairs[:] = True
-    for first in (firsts or frozenset()).difference(BREAKS):
+    for first, seconds in (own or {}).items():
         utf8 = first.encode()
-        seconds = after_digits_and(own_number, first) if len(utf8) == 1 else None
-        if seconds is None:
-            pairs[utf8[1] if len(utf8) > 1 else slice(None), utf8[0]] = True
+        if len(utf8) > 1:
+            pairs[utf8[1], utf8[0]] = True
+        elif first in BREAKS:
+            continue
+        elif seconds is None:
+            pairs[:, utf8[0]] = True
         else:
             pairs[[c.encode()[0] for c in seconds], utf8[0]] = True
     return pairs.reshape(-1)

@@ -17,7 +17,7 @@ from typing import Any
 
 from normalizers.filters import FILTERS, Filter
 from normalizers.follows import Start, start_of
-from normalizers.needs import needed, width_of
+from normalizers.needs import needed_and_width
 from normalizers.patterns import WORDY, digit_values
 from normalizers.voice import Voice
 
@@ -73,7 +73,7 @@ def compile_rules(
         try:
             pattern = expand(rule["pattern"], pieces)
             say = _template(rule["say"], frozenset(_GROUP.findall(pattern)), tables)
-            rules.append(Rule(name, pattern, say, needed(pattern), width_of(pattern)))
+            rules.append(Rule(name, pattern, say, *needed_and_width(pattern)))
         except (KeyError, RuleError, re.error) as error:
             raise RuleError(f"{where}: rule {name}: {error}") from error
     return tuple(rules)
