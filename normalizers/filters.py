@@ -12,16 +12,20 @@ Match = re.Match[str]
 _ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 
 
+def _digits_of(value: str) -> str:
+    return value if value.isdecimal() else "".join(c for c in value if c.isdecimal())
+
+
 def _cardinal(voice: Voice, value: str, form: str, match: Match) -> str | None:
-    return voice.whole("".join(c for c in value if c.isdecimal()), voice.set_for("cardinal", form))
+    return voice.whole(_digits_of(value), voice.set_for("cardinal", form))
 
 
 def _ordinal(voice: Voice, value: str, form: str, match: Match) -> str | None:
-    return voice.whole("".join(c for c in value if c.isdecimal()), voice.set_for("ordinal", form))
+    return voice.whole(_digits_of(value), voice.set_for("ordinal", form))
 
 
 def _set(voice: Voice, value: str, name: str, match: Match) -> str | None:
-    return voice.whole("".join(c for c in value if c.isdecimal()), name)
+    return voice.whole(_digits_of(value), name)
 
 
 def _number(voice: Voice, value: str, form: str, match: Match) -> str | None:

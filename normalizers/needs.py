@@ -30,8 +30,14 @@ def needed(pattern: str, most: int = 5) -> tuple[frozenset[str], ...]:
 
     At most `most`, those that fewest tokens meet. Raises re.error.
     """
-    known = set(_all(parser.parse(pattern), loose=False))
-    return tuple(sorted(known, key=lambda need: (_weight(need), sorted(need)))[:most])
+    return needed_and_width(pattern, most)[0]
+
+
+def needed_and_width(pattern: str, most: int = 5) -> tuple[tuple[frozenset[str], ...], int]:
+    """As `needed`, and how many characters the shortest match has."""
+    parsed = parser.parse(pattern)
+    known = sorted(set(_all(parsed, loose=False)), key=lambda need: (_weight(need), sorted(need)))
+    return tuple(known[:most]), int(parsed.getwidth()[0])
 
 
 def _weight(need: Iterable[str]) -> float:
@@ -92,6 +98,11 @@ def _item(kind: Any, value: Any, loose: bool) -> Needs:
     elif kind is op.ATOMIC_GROUP:
         need = _sequence(value, loose=loose)
     return need
+
+
+def characters_of(kind: Any, value: Any, *, loose: bool) -> Needs:
+    """What an item of a single character may be; None for a class or a negation."""
+    return _item(kind, value, loose) if kind in (op.LITERAL, op.IN) else None
 
 
 def _set(items: Any, loose: bool) -> Needs:

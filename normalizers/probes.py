@@ -1,7 +1,7 @@
 """What to look for in the bytes of a column: tables of pairs and of words.
 
 A sign (a digit, `%`, `€`) is found by its last two bytes. A word (`Dr.`) has one rare pair of bytes among its
-first eight; where the pair stands, the word is compared by hash. What stands before a number or a numeral
+first sixteen; where the pair stands, the word is compared by hash. What stands before a number or a numeral
 (`March 5`, `Part IV`) is looked for from there, by the hash of its last four bytes.
 """
 
@@ -16,24 +16,23 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from normalizers.patterns import any_of
+from normalizers.patterns import WORD, any_of
+from normalizers.prefixes import WIDTH, Codes, Grams, grams_of, hashes_of
 from normalizers.utf8 import Bytes, Flags
 
-Actions = npt.NDArray[np.uint16]
-Codes = npt.NDArray[np.uint64]
+Actions = npt.NDArray[np.int64]
 
 GAP_BYTES = "(?: |\u00a0|\u2009|\u202f)"
 """`patterns.GAP` for patterns on bytes, where a character is not one place."""
 _GAP_BACK = r"(?: |\xa0\xc2|[\x89\xaf]\x80\xe2)"
 """The same, read backwards."""
 _WORD_BYTES = bytes(byte for byte in range(256) if chr(byte).isalnum() or byte >= 0x80)
+_WORD = re.compile(f"[{WORD}]+")
 END_BYTES = "(?![0-9A-Za-z_])"
 """No ASCII letter or digit follows."""
-WIDTH = 8
-"""Bytes of a word that are compared by hash, at most."""
-_SIZES = (2, 3, 4, 6, 8)
-"""How many: each size costs a pass. Without six, two letters of its script, Hindi takes 1.4 times as long."""
 _MOST_KINDS = 256
+_RARE_LEADS = b"\xe1\xea"
+"""First bytes of scripts far from ours, whose digits end with the bytes of our letters."""
 TAIL = 4
 """Bytes of a word's end that are compared by hash."""
 NUMERALS = b"IVXLCDM"
@@ -47,10 +46,11 @@ CASED = 4
 """They begin a character that may have another lower case."""
 NUMERAL = 8
 """They are a blank, bracket or apostrophe, or its last byte, and the first letter of a numeral."""
-FIRST = 16
+LEAD = 16
+"""They begin a sign of three bytes, perhaps."""
+FIRST = 32
 """This bit and those above: a word may have begun so many bytes before the pair."""
 
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _LETTERS = zip("etaoinsrhldcumfpgwybvkxjqz", (
     .12, .09, .08, .075, .07, .07, .065, .06, .05, .04, .04, .03, .028, .025, .022, .02,
     .02, .02, .018, .015, .01, .007, .002, .001, .001, .001), strict=True)  # fmt: skip
@@ -72,7 +72,7 @@ class Words:
 
     kind: Kind
     beginnings: Sequence[str]
-    """Every match of `pattern` begins with one of these; their first eight bytes are looked for."""
+    """Every match of `pattern` begins with one of these; their first bytes are looked for."""
     pattern: str
     """Matched where a beginning stands, on UTF-8 bytes: literals, groups, ASCII sets and look-ahead only."""
     bounded: bool = True
@@ -93,10 +93,16 @@ class Tails:
     """What may stand between a word and the number, read backwards."""
     words: frozenset[bytes]
     """Words that are one run of letters with which no longer word ends ("Paul", as there is "John Paul")."""
+    last_words: frozenset[bytes]
+    """The last runs of letters of the other words."""
     pattern: re.Pattern[bytes]
     """Any word at the end of a text."""
-    compound: re.Pattern[bytes] | None
-    """A run of visible characters at the end of a text that ends as some words do."""
+    ends: tuple[bytes, ...]
+    """What some words end with, whatever they begin with."""
+    compound: re.Pattern[bytes]
+    """A run of visible characters at the end of a text that ends so."""
+    spaced: bool
+    """Whether a word is none where a letter stands before it."""
     before: re.Pattern[bytes] | None
     """What belongs to a word in front of it, at the end of a text."""
     following: re.Pattern[bytes]
@@ -109,8 +115,11 @@ class Tails:
         gap = self.gap.match(text[::-1])
         body = text[: len(text) - gap.end()] if gap else text
         start = len(body.rstrip(_WORD_BYTES))
-        if body[start:] not in self.words:
-            found = (self.compound and self.compound.search(body)) or self.pattern.search(body)
+        last = body[start:]
+        if last not in self.words:
+            found = body.endswith(self.ends) and self.compound.search(body)
+            if not found and not (self.spaced and last not in self.last_words and _is_word(last)):
+                found = self.pattern.search(body)
             if not found:
                 return -1
             start = found.start()
@@ -128,8 +137,8 @@ class Probe:
     """What to do: sums of `SIGN` and the like."""
     wide: Flags
     """By code point: a sign of three bytes."""
-    grams: tuple[tuple[np.uint64, Flags], ...]
-    """Masks of as many low bytes as are compared, and for each by hash: some word begins so."""
+    grams: Grams
+    """What words begin with."""
     pattern: re.Pattern[bytes]
     """All words; the number of the group that matched is the place in `kinds`, counted from 1."""
     kinds: tuple[tuple[Kind, bool, bool], ...]
@@ -143,6 +152,16 @@ class Probe:
     """Spans that begin with a numeral, behind a blank, "(" or an apostrophe, or where a row begins."""
     spaced: bool
     """Whether blanks stand between words."""
+
+
+def _is_word(run: bytes) -> bool:
+    """Whether there is nothing but letters, digits and marks in a run of `_WORD_BYTES`."""
+    if run.isascii():
+        return bool(run)
+    try:
+        return _WORD.fullmatch(run.decode()) is not None
+    except UnicodeDecodeError:  # the text was cut within a character
+        return False
 
 
 def make_probe(
@@ -166,33 +185,35 @@ def make_probe(
     is no token. `numerals`: a pattern of spans that begin with a numeral, of 80 bytes at most;
     `numeral_ends`: small letters that may follow a numeral directly.
     """
-    actions = np.zeros((256, 256), np.uint16)  # second byte, first byte
+    actions = np.zeros((256, 256), np.int64)  # second byte, first byte
     _add_cased(actions)
     wide = _add_signs(signs, actions)
     if before_numeral or names is not None or numerals:
         actions[np.ix_(list(NUMERALS), list(b" \xa0('\x99"))] |= NUMERAL
     groups = [group for group in words if group.beginnings]
-    grams = {start.encode()[:WIDTH] for group in groups for start in group.beginnings}
-    _add_grams(grams, actions)
-    different, kinds = np.unique(np.append(np.uint16(0), actions), return_inverse=True)
+    beginnings = {start.encode() for group in groups for start in group.beginnings}
+    _add_grams({word[: 2 * WIDTH] for word in beginnings}, actions)
+    different, kinds = np.unique(np.append(0, actions), return_inverse=True)
     if len(different) > _MOST_KINDS:
         raise ValueError(f"{len(different)} kinds of pairs do not fit one byte")
-    sizes = {gram: max(size for size in _SIZES if size <= len(gram)) for gram in grams}
     return Probe(
         marked=pa.Array.from_buffers(
             pa.uint8(), actions.size, [None, pa.py_buffer(kinds[1:].astype(np.uint8))]
         ),
         actions=different,
         wide=wide,
-        grams=tuple(
-            (np.uint64(256**size - 1), _hashes(gram[:size] for gram in grams if sizes[gram] == size))
-            for size in sorted(set(sizes.values()))
-        ),
+        grams=grams_of(beginnings),
         pattern=re.compile(b"|".join(b"(" + group.pattern.encode() + b")" for group in groups) or b"(?!)"),
         kinds=tuple((group.kind, group.bounded and spaced, group.ended and spaced) for group in groups),
-        before_number=_tails(before_number, rf"(?:{_GAP_BACK}|[-/])?\.?", ends=ends, behind_word=behind_word),
+        before_number=_tails(
+            before_number, rf"(?:{_GAP_BACK}|[-/])?\.?", ends=ends, behind_word=behind_word, spaced=spaced
+        ),
         before_numeral=_tails(
-            before_numeral, rf"{_GAP_BACK}\.?", rf"[IVXLCDM]{{1,9}}{END_BYTES}", before=names or ()
+            before_numeral,
+            rf"{_GAP_BACK}\.?",
+            rf"[IVXLCDM]{{1,9}}{END_BYTES}",
+            before=names or (),
+            spaced=spaced,
         ),
         names=None if names is None else re.compile(rf"(?:{any_of(names)} )?[A-Z][a-z]+".encode()),
         after_numeral=np.array(
@@ -227,10 +248,12 @@ def _add_signs(signs: Iterable[str], actions: Actions) -> Flags:
             actions[utf8[0]] |= SIGN
         elif len(utf8) == 2:
             actions[utf8[1], utf8[0]] |= SIGN
+        elif utf8[0] in _RARE_LEADS:
+            actions[utf8[1], utf8[0]] |= LEAD
         else:
             actions[utf8[2], utf8[1]] |= WIDE_SIGN
-            if len(utf8) == 3:
-                wide[ord(sign)] = True
+        if len(utf8) == 3:
+            wide[ord(sign)] = True
     return wide
 
 
@@ -248,18 +271,6 @@ def _share(byte: int) -> float:
     return _SHARES.get(byte, 0.012 if chr(byte).isupper() else 0.002)
 
 
-def _hashes(grams: Iterable[bytes]) -> Flags:
-    hashes = np.zeros(65536, np.bool_)
-    codes = [int.from_bytes(gram, "little") for gram in grams]
-    hashes[hashed(np.array(codes, np.uint64))] = True
-    return hashes
-
-
-def hashed(codes: Codes) -> Codes:
-    """16 bits of each code, by multiplication (Knuth, The Art of Computer Programming 3, 6.4)."""
-    return codes * _MULTIPLIER >> np.uint64(48)
-
-
 def _tails(
     words: Iterable[str],
     gap: str,
@@ -268,24 +279,28 @@ def _tails(
     ends: Iterable[str] = (),
     before: Iterable[str] = (),
     behind_word: Iterable[str] = (),
+    spaced: bool,
 ) -> Tails:
     words, earlier, ends = sorted(words), [*before], [end.removesuffix(".") for end in ends]
-    last, hashes = np.zeros((256, 256), np.bool_), np.zeros(65536, np.bool_)
+    last = np.zeros((256, 256), np.bool_)
     longer = [letter + end for end in ends for letter in spread("a-z")]
     tails = [word.removesuffix(".").encode()[-TAIL:].rjust(TAIL) for word in (*words, *ends, *longer)]
     for end in tails:
         last[end[-1], end[-2] if end[-2] != 0x20 else slice(None)] = True
-    hashes[hashed(tail_codes(np.frombuffer(b"".join(tails), np.uint8).reshape(-1, TAIL)))] = True
+    codes = tail_codes(np.frombuffer(b"".join(tails), np.uint8).reshape(-1, TAIL))
     behind_word = list(behind_word)
     bare = [word.removesuffix(".").encode() for word in words]
     last_words = {word[len(word.rstrip(_WORD_BYTES)) :] for word in bare if word.rstrip(_WORD_BYTES)}
     return Tails(
         last=last.reshape(-1),
-        hashes=hashes,
+        hashes=hashes_of(codes),
         gap=re.compile(gap.encode()),
         words=frozenset(bare).difference(last_words),
         pattern=re.compile(f"{any_of(map(bytes.decode, bare))}\\Z".encode()),
-        compound=re.compile(rf"(?<![^\s<>()])[^\s<>()]+{any_of(ends)}\Z".encode()) if ends else None,
+        last_words=frozenset(last_words),
+        ends=tuple(end.encode() for end in ends),
+        compound=re.compile(rf"(?<![^\s<>()])[^\s<>()]+{any_of(ends)}\Z".encode()),
+        spaced=spaced,
         before=re.compile(rf"(?<![0-9A-Za-z_\x80-\xff]){any_of(earlier)} \Z".encode()) if earlier else None,
         following=re.compile(following.encode()),
         behind_word=re.compile(rf"{any_of(behind_word)}\.?(?:{GAP_BYTES}|[-/])?\Z".encode())

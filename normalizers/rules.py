@@ -11,12 +11,13 @@ from __future__ import annotations
 import functools
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from normalizers.filters import FILTERS, Filter
-from normalizers.needs import needed
+from normalizers.follows import Start, start_of
+from normalizers.needs import needed_and_width
 from normalizers.patterns import WORDY, digit_values
 from normalizers.voice import Voice
 
@@ -25,21 +26,16 @@ _FIELD = re.compile(r"\{([^{}]*)\}|(\[)|(\])")
 _GROUP = re.compile(r"\(\?P<([a-z_]+)>")
 
 _CHOICES = 10_000
+_SHAPE = 32
+"""Characters of the longest text whose choice of rules is remembered."""
+_ONE_DIGIT = dict.fromkeys(map(ord, "123456789"), "0")
 
-Say = Callable[[Voice, "re.Match[str]"], str | None]
+Match = re.Match[str]
+Say = Callable[[Voice, Match], str | None]
 
 
 class RuleError(ValueError):
     """A rule that cannot be read; the message names the language, the rule and what is wrong."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Field:
-    """A `{…}` of a template."""
-
-    group: str | int | None
-    """Of the match, 0 for all of it; None for a word of the language's `words` table."""
-    chain: tuple[tuple[Filter, str], ...]
 
 
 @dataclass(frozen=True)
@@ -51,11 +47,18 @@ class Rule:
     say: Say
     needs: tuple[frozenset[str], ...]
     """Every match holds a character or pair of each of these sets."""
+    width: int
+    """Characters of the shortest match."""
 
     @functools.cached_property
     def compiled(self) -> re.Pattern[str]:
         """Made when first asked: few rules ever are."""
         return re.compile(self.pattern)
+
+    @functools.cached_property
+    def start(self) -> Start:
+        """Where a match may begin."""
+        return start_of(self.pattern)
 
 
 def compile_rules(
@@ -70,7 +73,7 @@ def compile_rules(
         try:
             pattern = expand(rule["pattern"], pieces)
             say = _template(rule["say"], frozenset(_GROUP.findall(pattern)), tables)
-            rules.append(Rule(name, pattern, say, needed(pattern)))
+            rules.append(Rule(name, pattern, say, *needed_and_width(pattern)))
         except (KeyError, RuleError, re.error) as error:
             raise RuleError(f"{where}: rule {name}: {error}") from error
     return tuple(rules)
@@ -91,12 +94,11 @@ def expand(pattern: str, pieces: Mapping[str, str]) -> str:
 
 def _template(text: str, groups: frozenset[str], tables: Mapping[str, Any]) -> Say:
     """Compile `say`; None from it means that a filter refused, and the text stays as it is."""
-    parts: list[Any] = []
-    stack = [parts]
+    stack: list[list[Say]] = [[]]
     at = 0
     for match in _FIELD.finditer(text):
         if match.start() > at:
-            stack[-1].append(text[at : match.start()])
+            stack[-1].append(_literal(text[at : match.start()]))
         at = match.end()
         if match[2]:
             stack.append([])
@@ -104,24 +106,46 @@ def _template(text: str, groups: frozenset[str], tables: Mapping[str, Any]) -> S
             if len(stack) == 1:
                 raise RuleError(f"a ] without its [ in {text!r}")
             inner = stack.pop()
-            stack[-1].append(inner)
+            stack[-1].append(_optional(_sequence(inner)))
         else:
             stack[-1].append(_field(match[1], groups, tables))
     if at < len(text):
-        stack[-1].append(text[at:])
+        stack[-1].append(_literal(text[at:]))
     if len(stack) > 1:
         raise RuleError(f"a [ without its ] in {text!r}")
+    return _sequence(stack[0])
 
-    def say(voice: Voice, match: re.Match[str]) -> str | None:
-        return _render(parts, voice, match)
+
+def _literal(text: str) -> Say:
+    return lambda voice, match: text
+
+
+def _optional(say: Say) -> Say:
+    return lambda voice, match: say(voice, match) or ""
+
+
+def _sequence(parts: list[Say]) -> Say:
+    if len(parts) == 1:
+        return parts[0]
+
+    def say(voice: Voice, match: Match) -> str | None:
+        words = []
+        for part in parts:
+            said = part(voice, match)
+            if said is None:
+                return None
+            words.append(said)
+        return "".join(words)
 
     return say
 
 
-def _field(text: str, groups: frozenset[str], tables: Mapping[str, Any]) -> _Field:
+def _field(text: str, groups: frozenset[str], tables: Mapping[str, Any]) -> Say:
+    """A `{…}` of a template."""
     group, *names = text.split("|")
     if group.startswith("@"):
-        return _Field(None, ((_word, group[1:]),))
+        word = group[1:]
+        return lambda voice, match: voice.words.get(word, "")
     if group and group not in groups:
         raise RuleError(f"the pattern has no group {group!r}")
     chain = []
@@ -129,39 +153,37 @@ def _field(text: str, groups: frozenset[str], tables: Mapping[str, Any]) -> _Fie
         function, _, argument = name.partition(":")
         if function not in FILTERS and function not in tables:
             raise RuleError(f"{function!r} is no filter and no table")
-        found = FILTERS.get(function) or _table(function)
-        chain.append((found, argument))
-    return _Field(group or 0, tuple(chain))
+        chain.append((FILTERS.get(function) or _table(function), argument))
+    return _filtered(group or 0, chain)
+
+
+def _filtered(group: str | int, chain: list[tuple[Filter, str]]) -> Say:
+    """What a group matched, passed through filters; None where it did not match."""
+    if len(chain) == 1:
+        ((only, argument),) = chain
+
+        def say_one(voice: Voice, match: Match) -> str | None:
+            value = match[group]
+            return only(voice, value, argument, match) if value else None
+
+        return say_one
+
+    def say(voice: Voice, match: Match) -> str | None:
+        value: str | None = match[group] or None
+        for function, argument in chain:
+            if value is None:
+                return None
+            value = function(voice, value, argument, match)
+        return value
+
+    return say
 
 
 def _table(name: str) -> Filter:
-    def look_up(voice: Voice, value: str, argument: str, match: re.Match[str]) -> str | None:
+    def look_up(voice: Voice, value: str, argument: str, match: Match) -> str | None:
         return voice.table(name, value)
 
     return look_up
-
-
-def _word(voice: Voice, value: str, name: str, match: re.Match[str]) -> str | None:
-    return voice.words.get(name, "")
-
-
-def _render(parts: list[Any], voice: Voice, match: re.Match[str]) -> str | None:
-    words: list[str] = []
-    for part in parts:
-        if isinstance(part, str):
-            words.append(part)
-        elif isinstance(part, list):
-            words.append(_render(part, voice, match) or "")
-        else:
-            value: str | None = "" if part.group is None else match[part.group]
-            if part.group is not None and not value:
-                return None
-            for function, argument in part.chain:
-                value = function(voice, value or "", argument, match)
-                if value is None:
-                    return None
-            words.append(value or "")
-    return "".join(words)
 
 
 def rewriter(voice: Voice, rules: tuple[Rule, ...]) -> Callable[[str], str]:
@@ -173,104 +195,91 @@ def rewriter(voice: Voice, rules: tuple[Rule, ...]) -> Callable[[str], str]:
     def rewrite(text: str) -> str:
         if not text.isascii():
             text = text.translate(fold).lstrip(" ")
+        choice, size = chosen(text), len(text)
         said: list[str] = []
-        at = 0
-        for start, end, words in _sayings(voice, chosen(text), text):
-            _append(said, text[at:start], spaced)
-            _append(said, words if spaced else words.replace(" ", ""), spaced)
-            at = end
-        if at < len(text):
-            _append(said, text[at:], spaced)
+        at = done = 0
+        while at < size:
+            tried = choice[choice.places[at]]
+            words, end = _said_at(voice, tried, text, at) if tried else (None, at)
+            if words is None:
+                at += 1
+                continue
+            if not spaced:
+                words = words.replace(" ", "")
+            if end - at == size:
+                return words
+            _append(said, text[done:at], spaced)
+            _append(said, words, spaced)
+            done = end
+            at = max(end, at + 1)
+        _append(said, text[done:], spaced)
         return "".join(said)
 
     return rewrite
 
 
-def _chooser(rules: tuple[Rule, ...]) -> Callable[[str], list[Rule]]:
-    """The function that gives the rules that may match in a text, in their order."""
+def _said_at(voice: Voice, tried: _Tried, text: str, at: int) -> tuple[str | None, int]:
+    """What is said at a place by the first of the rules that matches and does not refuse, and to where."""
+    for matched, say in tried:
+        match = matched(text, at)
+        if match and (words := say(voice, match)) is not None:
+            return words, match.end()
+    return None, at
+
+
+def _chooser(rules: tuple[Rule, ...]) -> Callable[[str], _Choice]:
+    """The function that gives the rules that may match in a text; all digits count as one."""
     size, most = len(rules), max((len(rule.needs) for rule in rules), default=0)
     always = (1 << size * most) - 1  # bit i + k * size: the k-th need of rule i is met
     bits: dict[str, int] = {}
     for i, rule in enumerate(rules):
         for k, need in enumerate(rule.needs):
             always &= ~(1 << i + k * size)
-            for one in need:
+            for one in {one.translate(_ONE_DIGIT) for one in need}:
                 bits[one] = bits.get(one, 0) | 1 << i + k * size
     asked = bits.keys()
-    known: dict[int, list[Rule]] = {}
+    widths = [rule.width for rule in rules]
+    known: dict[str, _Choice] = {}
 
-    def chosen(text: str) -> list[Rule]:
-        met = always
-        for one in asked & {*text, *map(operator.add, text, text[1:])}:
-            met |= bits[one]
-        found = known.get(met)
+    def chosen(text: str) -> _Choice:
+        shape = text.translate(_ONE_DIGIT)
+        found = known.get(shape)
         if found is None:
+            met = always
+            for one in asked & {*shape, *map(operator.add, shape, shape[1:])}:
+                met |= bits[one]
             wanted = functools.reduce(int.__and__, (met >> k * size for k in range(most)), (1 << size) - 1)
-            found = [rule for i, rule in enumerate(rules) if wanted >> i & 1]
-            if len(known) < _CHOICES:
-                known[met] = found
+            length = len(shape)
+            found = _Choice(
+                [rule for i, rule in enumerate(rules) if wanted >> i & 1 and widths[i] <= length], shape
+            )
+            if len(known) < _CHOICES and len(shape) <= _SHAPE:
+                known[shape] = found
         return found
 
     return chosen
 
 
-def _sayings(voice: Voice, rules: list[Rule], text: str) -> Iterator[tuple[int, int, str]]:
-    """What is said from where to where: at each place by the first rule that matches and does not refuse."""
-    size = len(text)
-    matches, here = _first(voice, rules, text)
-    if here:
-        yield 0, here[1], here[0]
-    look = max(here[1] if here else 0, int(matches))
-    # The next match of each rule is kept until the place is behind it: that makes long texts linear.
-    ahead: dict[int, re.Match[str] | None] = {}
-    while look < size:
-        best, which, where = None, -1, size + 1
-        for i, rule in enumerate(rules):
-            match = ahead.get(i, _NOT_ASKED)
-            if match is _NOT_ASKED or (match and match.start() < look):
-                match = ahead[i] = rule.compiled.search(text, look)
-            if match and match.start() < where:
-                best, which, where = match, i, match.start()
-                if where == look:
-                    break
-        if best is None:
-            return
-        here = _say_here(voice, rules[which:], best)
-        if here is None:
-            look = where + 1
-            continue
-        words, end = here
-        yield where, end, words
-        look = max(end, where + 1)
+_Tried = Sequence[tuple[Callable[[str, int], Match | None], Say]]
+"""Of rules the `match` of their patterns, and what they say."""
 
 
-_NOT_ASKED: Any = object()
+class _Choice(dict[int | str, _Tried]):
+    """By place in a text of one shape, in a long one by character: rules that may match, in their order."""
 
+    def __init__(self, rules: list[Rule], shape: str) -> None:
+        self.rules, self.shape = rules, shape
+        self.places: Sequence[int | str] = range(len(shape)) if len(shape) <= _SHAPE else shape
 
-def _first(voice: Voice, rules: list[Rule], text: str) -> tuple[bool, tuple[str, int] | None]:
-    """Whether a rule matches where the text begins, and what `_say_here` gives then.
-
-    Nearly every token is said from its first character on, and to ask for a match there costs a fraction of a
-    search. A rule that comes first at the first place comes first whatever the others find further on.
-    """
-    for which, rule in enumerate(rules):
-        match = rule.compiled.match(text)
-        if match:
-            return True, _say_here(voice, rules[which:], match)
-    return False, None
-
-
-def _say_here(voice: Voice, rules: list[Rule], match: re.Match[str]) -> tuple[str, int] | None:
-    """Words by the first rule that does not refuse where the first one matched, and where that ends."""
-    words = rules[0].say(voice, match)
-    if words is not None:
-        return words, match.end()
-    for rule in rules[1:]:
-        found = rule.compiled.match(match.string, match.start())
-        words = rule.say(voice, found) if found else None
-        if found and words is not None:
-            return words, found.end()
-    return None
+    def __missing__(self, place: int | str) -> _Tried:
+        if isinstance(place, str):
+            found = [rule for rule in self.rules if rule.start.pairs is None or place in rule.start.pairs]
+        else:
+            before, first, second = self.shape[:place][-1:], self.shape[place], self.shape[place + 1 :][:1]
+            found = [rule for rule in self.rules if rule.start.may_be(before, first, second)]
+        tried: _Tried = [(rule.compiled.match, rule.say) for rule in found]
+        self[place] = tried
+        return tried
 
 
 def _append(said: list[str], piece: str, spaced: bool) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from normalizers.languages import common, language
 from normalizers.patterns import GAP, NO_WORD, WORD, any_of
 from normalizers.probes import END_BYTES, GAP_BYTES, Kind, Probe, Words, make_probe, spread
+from normalizers.reach import Reach, make_reach
 from normalizers.rules import expand
 from normalizers.voices import pieces_of, voice_of, web_ends
 
@@ -43,8 +44,12 @@ class Spans:
     """A written token with all its context, as the one group; it begins with a set, to be found fast."""
     spaced: bool
     """Whether blanks stand between words."""
+    reach: Reach | None
+    """Where a text may be cut; None where words are not spaced."""
     unsettled: re.Pattern[str]
     """Words that hold this might be, or make with what stands beside them, a token themselves."""
+    restless: re.Pattern[str]
+    """The same for what stands between two breaks, or between a break and punctuation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,9 @@ def spans_of(code: str) -> Spans:
         ),
         token=re.compile(f"({_token(code, tables, context, signs)})"),
         spaced=spaced,
+        reach=_reach(code, tables, context, signs) if spaced else None,
         unsettled=_unsettled(tables),
+        restless=_restless(tables, context, signs),
     )
 
 
@@ -101,6 +108,27 @@ def _unsettled(tables: Tables) -> re.Pattern[str]:
     """What may be said once more: other signs than letters, and abbreviations, to which a dot may follow."""
     words = {key.rstrip(".") for key in _abbreviations(tables)[1]}
     return re.compile(rf"[^{WORD} '’-]|(?<![{WORD}])(?i:{any_of(words)})(?![{WORD}])")
+
+
+def _restless(tables: Tables, context: Mapping[str, Any], signs: _Signs) -> re.Pattern[str]:
+    """As `_unsettled`, every sign, and the words of tokens that are several words in lower case."""
+    sign = f"[{signs.digit}{signs.money}{signs.odd}{signs.symbol}{_LOWER_ASCII}]"
+    begins = [begin for span in context["spans"] for begin in span.get("begins", ())]
+    lower = [begin for begin in begins if begin == begin.lower() and not re.search(sign, begin)]
+    words = {word for key in (*_abbreviations(tables)[1], *lower) for word in re.findall(f"[{WORD}]+", key)}
+    other = rf"[^{WORD} \n\t.'’,;:!?()\[\]\"“”„«»‘…–—*|{{}}<>-]"
+    dot = r'\.(?![\s.),;:!?"\]]|\Z)'
+    return re.compile(rf"{sign}|{other}|{dot}|(?<![{WORD}])(?i:{any_of(words)})(?![{WORD}])")
+
+
+def _reach(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs) -> Reach:
+    """What `_token` takes behind a blank, and what the language's own pattern might."""
+    return make_reach(
+        [*_right(tables, context), *context["between_numbers"], *_DASHES, *_BEHIND, *"+=x×*/"],
+        [sign for listed in (signs.money, signs.odd, signs.symbol) for sign in listed],
+        _own_number(code, context),
+        open_words=bool(context["behind_left"] or context["behind_word"]),
+    )
 
 
 def in_cases(words: Iterable[str]) -> list[str]:
@@ -159,7 +187,7 @@ def _token(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs)
     # Where words are not spaced, the next letter says nothing about where a unit ends.
     end = NO_WORD if _is_spaced(code) else "(?:(?<![A-Za-z])|(?![A-Za-z]))"
     letters = _letters(code)
-    right = in_cases(key for name in context["right"] for key in tables[name])
+    right = _right(tables, context)
     first = re.escape("".join(sorted({word[0] for word in right})))
     # Every repetition of groups is bounded: an endless list of numbers is many tokens, in linear time.
     # "7p.m.": the letters are those of a word with dots, which is none of the run.
@@ -178,9 +206,8 @@ def _token(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs)
     joint = f"(?>{GAP}{dash}{GAP}|{dash}{GAP}?|{GAP}[×x*/]{GAP}|{and_}[.,،]?{GAP})"
     more = rf"(?:{word}|{joint}[-−]?{money}\.?[0-9]{run}){{0,12}}"
     usual = f"{run}{more}"
-    if context["number"]:
-        pieces = {**pieces_of(voice_of(code), language(code).tables), "mark": f"{MARK}?+"}
-        usual = f"(?:{expand(context['number'], pieces)}|{usual})"
+    if own := _own_number(code, context):
+        usual = f"(?:{own}|{usual})"
     number = rf"[0-9]{usual}"
     return (
         rf"[{signs.digit}{signs.symbol}{signs.money}{signs.odd}{MARK}](?:"
@@ -189,6 +216,17 @@ def _token(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs)
         rf"|(?<=[{signs.symbol}{signs.money}])(?:{GAP}?[-−]?[{signs.money}]?\.?{number}|(?<=[{NAMING}]){letters})?"
         rf"|(?<=[{signs.odd}])(?:{run}{more})?)"
     )
+
+
+def _right(tables: Tables, context: Mapping[str, Any]) -> list[str]:
+    """Words that may follow a number."""
+    return in_cases(key for name in context["right"] for key in tables[name])
+
+
+def _own_number(code: str, context: Mapping[str, Any]) -> str:
+    """What may follow the first digit of a number in this language alone, or nothing."""
+    pieces = {**pieces_of(voice_of(code), language(code).tables), "mark": f"{MARK}?+"}
+    return expand(context["number"], pieces)
 
 
 def _letters(code: str) -> str:

@@ -98,6 +98,8 @@ class Voice:
 
     def number(self, text: str, form: str = "") -> str:
         """A whole or decimal number in words."""
+        if text.isdecimal():
+            return self.whole(text, self.set_for("cardinal", form))
         whole, decimals = self.parts(text)
         gendered = not decimals or form == self.words.get("whole_form")
         said = self.whole(whole, self.set_for("cardinal", form if gendered else ""))

@@ -105,6 +105,17 @@ def test_a_word_is_found_however_near_it_stands_to_the_end(text):
     assert not look(pa.array(["vo", "lumes", "etc", ".", "v", "s."]), make_probe("", words)).rows.any()
 
 
+@pytest.mark.parametrize(
+    ("text", "mark"),
+    [("प्रा. लि.", 0), ("x प्रा. लि. और", 2), ("प्रो. लि.", None), ("प्राण", None), ("प्रा. लि", None)],
+)
+def test_a_word_of_many_bytes_is_found_by_more_than_its_first_letters(text, mark):
+    words = [Words(Kind.TOKEN, ["प्रा. लि."], r"प्रा\. लि\.")]
+    for behind in ("", " और भी बहुत कुछ"):
+        found = look(pa.array([text + behind]), make_probe("", words))
+        assert found.marks.tolist() == ([] if mark is None else [mark])
+
+
 def test_an_address_begins_where_its_run_of_visible_characters_does():
     inside = Words(Kind.INSIDE, [".com"], r"\.com(?![a-z])", bounded=False)
     word = Words(Kind.TOKEN, ["St."], r"St\.")

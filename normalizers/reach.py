@@ -1,0 +1,219 @@
+"""Where a text can be cut so that no token reaches over a cut.
+
+Rows repeat their numbers, not their sentences: what is said in "in 2014 the" is decided by "2014". A stretch
+is a run of visible characters with a sign in it, and the runs behind it that a token might take along;
+nothing outside changes how it is said. Where a few bytes do not tell (at a word that begins a token, at a
+number behind which the language's own pattern may go on) the stretch is open: it lasts to the end of its
+row, and has the run before it for patterns that look back.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from normalizers.follows import Characters, Pairs, after_digits
+from normalizers.prefixes import WIDTH, Codes, Prefixes, begin_with, codes_at, prefixes_of
+from normalizers.utf8 import Bytes, Flags, Positions
+
+BREAKS = " \n\t"
+"""What ends a run, besides what stands between rows; other white space stands inside of one."""
+ROW_BREAKS = "\x1e\x1f\x1d\x1c"
+"""One of these stands between rows while they are one text: white space to every pattern."""
+_IS_BREAK = bytes(chr(i) in BREAKS + ROW_BREAKS for i in range(256))
+_MOST_FOLLOWERS = 24
+"""Runs behind a number that its token may have; behind more of them the stretch is open."""
+
+
+def _flags(listed: Iterable[int]) -> Flags:
+    flags = np.zeros(256, np.bool_)
+    flags[[*listed]] = True
+    return flags
+
+
+_IS_OPENER = _flags(f"{BREAKS}([\"',".encode())
+"""Behind these a token stands as if nothing were before it."""
+_IS_CLOSER = _flags(b'),;:!?"')
+"""These say nothing to a token before them that they are no part of."""
+_IS_LETTER, _IS_DIGIT = _flags(string.ascii_letters.encode()), _flags(string.digits.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far the tokens of a language may reach from one run into the next."""
+
+    words: Prefixes
+    """All letters of ASCII that a run begins with, if it may belong to a number before it."""
+    others: Prefixes
+    """What such runs begin with that begin with no letter of ASCII."""
+    goes_on: Flags
+    """By the two bytes behind a digit, the first lower: the language's own pattern may take them."""
+    opens: Prefixes | None
+    """What a run begins with that this pattern may take behind a number and a break; None for anything."""
+    closers: Flags
+    """By byte: punctuation that no token ends with."""
+    open_words: bool
+    """Whether the language has a pattern of its own for what follows a word before a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """The runs of a text by number, empty ones between two breaks included."""
+
+    utf8: Bytes
+    """With so many bytes behind the text that eight can be read from every place in it."""
+    starts: Positions
+    ends: Positions
+    between: int
+    """What stands behind the last run of a row."""
+
+    def end_row(self, runs: Positions) -> Flags:
+        """Whether each run is the last of its row."""
+        last: Flags = self.utf8[self.ends[runs]] == self.between
+        return last
+
+
+def make_reach(following: Iterable[str], signs: Iterable[str], own_number: str, *, open_words: bool) -> Reach:
+    """For numbers behind which the words and signs `following` may stand, behind a blank or not.
+
+    `signs`: what tokens begin with. `own_number`: the language's own pattern of what follows the first digit.
+    """
+    parts = {part for word in following for part in word.split(" ") if part}
+    letters = {part: part[: len(part) - len(part.lstrip(string.ascii_letters))].encode() for part in parts}
+    own = after_digits(own_number)
+    opens = [None] if own is None else [own[blank] for blank in BREAKS if blank in own]
+    ends = [text.encode()[-1] for text in (*parts, *signs)]
+    return Reach(
+        words=prefixes_of({run[:WIDTH].ljust(WIDTH, b"\0") for run in letters.values() if run}, (WIDTH,)),
+        others=prefixes_of({part.encode() for part, run in letters.items() if not run}, (1, 2, 3, 6)),
+        goes_on=_goes_on(own),
+        opens=_firsts(opens),
+        closers=_IS_CLOSER & ~_flags(ends),
+        open_words=open_words,
+    )
+
+
+def _firsts(opens: Iterable[Characters]) -> Prefixes | None:
+    """See `Reach.opens`."""
+    found: set[bytes] = set()
+    for characters in opens:
+        if characters is None:
+            return None
+        found |= {character.encode() for character in characters}
+    return prefixes_of(found, (1, 2, 3, 4))
+
+
+def _goes_on(own: Pairs | None) -> Flags:
+    """See `Reach.goes_on`."""
+    pairs = np.zeros((256, 256), np.bool_)  # second byte, first byte
+    if own is None:
+        pairs[:] = True
+    for first, seconds in (own or {}).items():
+        utf8 = first.encode()
+        if len(utf8) > 1:
+            pairs[utf8[1], utf8[0]] = True
+        elif first in BREAKS:
+            continue
+        elif seconds is None:
+            pairs[:, utf8[0]] = True
+        else:
+            pairs[[c.encode()[0] for c in seconds], utf8[0]] = True
+    return pairs.reshape(-1)
+
+
+def stretches(
+    text: bytes,
+    between: bytes,
+    signs: tuple[Positions, Positions],
+    marks: tuple[Positions, Positions],
+    reach: Reach,
+) -> Positions:
+    """Where stretches begin and end, in turn, in rows with `between`, a row break, between them.
+
+    `signs`: where signs end, of several digits the first and the last; `marks`: where marks begin, all and
+    those that do not stand at a word before a number. Both ascend.
+    """
+    utf8 = np.frombuffer(text + between + bytes(WIDTH), np.uint8)
+    ends = np.flatnonzero(np.frombuffer((text + between).translate(_IS_BREAK), np.bool_))
+    runs = _Runs(utf8, np.append(0, ends[:-1] + 1), ends, between[0])
+    core, is_open = _cores(runs, signs[1], marks, reach)
+    member, endless = _with_followers(runs, core, reach)
+    is_open = np.sort(np.concatenate((is_open, endless)))
+    # Runs next to each other in one row; the first has a sign, as followers have something before them.
+    parted = (np.diff(member) > 1) | runs.end_row(member[:-1])
+    first, last = member[np.append(True, parted)], member[np.append(parted, True)]
+    low, high = _trimmed(
+        runs, first, last, np.sort(np.concatenate((signs[0], marks[0])), kind="stable"), reach
+    )
+    long = np.searchsorted(is_open, last, "right") > np.searchsorted(is_open, first)
+    first = first[long]
+    low[long] = runs.starts[np.where((first == 0) | runs.end_row(first - 1), first, first - 1)]
+    rows = ends[utf8[ends] == between[0]]
+    high[long] = rows[np.searchsorted(rows, low[long])]
+    # What stands behind an open stretch in its row is a part of it.
+    kept = low >= np.append(0, np.maximum.accumulate(high)[:-1])
+    return np.stack((low, high), 1)[kept].reshape(-1)
+
+
+def _cores(
+    runs: _Runs, signs: Positions, marks: tuple[Positions, Positions], reach: Reach
+) -> tuple[Positions, Positions]:
+    """Runs that hold a sign or a mark, and those that are open by what stands in them; ascending."""
+    of_sign, of_mark = np.searchsorted(runs.ends, signs), np.searchsorted(runs.ends, marks[0])
+    behind = runs.utf8[signs + 1]
+    goes_on = reach.goes_on[behind | runs.utf8[signs + 2].astype(np.int64) << 8]
+    at_break = np.flatnonzero((signs + 1 == runs.ends[of_sign]) & (behind != runs.between))
+    if reach.opens is not None:
+        at_break = at_break[begin_with(codes_at(runs.utf8, signs[at_break] + 2), reach.opens)]
+    goes_on[at_break] = True
+    goes_on &= _IS_DIGIT[runs.utf8[signs]]
+    core = of_sign[np.diff(of_sign, prepend=-1) > 0]
+    # A word with its number behind it, in the same run or the next, is as open as the number.
+    near = _among(of_mark, core) | (~runs.end_row(of_mark) & _among(of_mark + 1, core))
+    opening = of_mark if reach.open_words else np.searchsorted(runs.ends, marks[1])
+    is_open = np.concatenate((of_sign[goes_on], of_mark[~near], opening))
+    return np.unique(np.concatenate((core, of_mark))) if len(of_mark) else core, is_open
+
+
+def _among(numbers: Positions, ascending: Positions) -> Flags:
+    if not len(ascending):
+        return np.zeros(len(numbers), np.bool_)
+    found: Flags = ascending.take(np.searchsorted(ascending, numbers), mode="clip") == numbers
+    return found
+
+
+def _with_followers(runs: _Runs, core: Positions, reach: Reach) -> tuple[Positions, Positions]:
+    """The runs with those behind them that may belong to their tokens; and where there are too many."""
+    found, edge = [core], core
+    for _ in range(_MOST_FOLLOWERS):
+        edge = edge[~runs.end_row(edge)] + 1
+        edge = edge[~_among(edge, core)]
+        code = codes_at(runs.utf8, runs.starts[edge])
+        edge = edge[begin_with(_letters_of(code), reach.words) | begin_with(code, reach.others)]
+        if not len(edge):
+            break
+        found.append(edge)
+    return np.sort(np.concatenate(found)), edge
+
+
+def _letters_of(code: Codes) -> Codes:
+    """The letters of ASCII that each code begins with, zeros behind them."""
+    utf8 = code.view(np.uint8).reshape(-1, WIDTH)
+    letters = np.logical_and.accumulate(_IS_LETTER[utf8], axis=1)
+    return np.where(letters, utf8, np.uint8(0)).view(np.uint64).reshape(-1)
+
+
+def _trimmed(
+    runs: _Runs, first: Positions, last: Positions, signs: Positions, reach: Reach
+) -> tuple[Positions, Positions]:
+    """From run to run, without what stands before the first sign and at the end that says nothing to it."""
+    utf8, low, high = runs.utf8, runs.starts[first], runs.ends[last]
+    sign = np.append(signs, runs.ends[-1])[np.searchsorted(signs, low)]
+    alone = (sign > low) & (utf8[sign] < 0x80) & _IS_OPENER[utf8[sign - 1]]
+    low = np.where(alone, sign, low)
+    for _ in range(2):
+        high = high - ((high - 1 > low) & reach.closers[utf8[high - 1]])
+    return low, high
