@@ -21,7 +21,7 @@ def test_the_picture_shows_sizes_baseline_and_choice():
     svg = draw(curve(), "svg").decode()
     ET.fromstring(svg)
     for words in ("4,000", "16,000", "baseline (9,000 pieces)", "choice (8,000 pieces)", "split-ratio"):
-        assert f"<!-- {words}" in svg, words
+        assert words in svg, words
 
 
 def test_the_same_curve_gives_the_same_picture():
