@@ -37,6 +37,9 @@ bench-spoken: .venv/with-spark,page,dev  ## measure the spoken form against its 
 bench-tokenize: .venv/with-spark,page,dev  ## measure tokenising against its floors (needs a folder of text, see bench/)
 	@$(BIN)/python -m bench.tokenize
 
+bench-near: .venv/with-spark,page,dev  ## measure near de-duplication against its floors (needs a folder of text, see bench/)
+	@$(BIN)/python -m bench.near
+
 package: .venv/with-spark,page,dev  ## build the wheel that a cluster installs, into dist/
 	@$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	@ls -1 dist/*.whl
@@ -56,5 +59,5 @@ clean:  ## remove all that make made, .venv included
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
 	@touch $(if $(findstring dev,$*),.venv/with-spark) $@
 
-.PHONY: help demo test test-all lint bench bench-spoken bench-tokenize language-data package clean
+.PHONY: help demo test test-all lint bench bench-spoken bench-tokenize bench-near language-data package clean
 .PRECIOUS: .venv/with-%

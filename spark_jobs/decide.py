@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from spark_jobs import decontaminate, deduplicate
+from spark_jobs import decontaminate, deduplicate, near
 from spark_jobs.filter import filter_reason
 from spark_jobs.inputs import InputFile
 from spark_jobs.recipe import Recipe
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 ORDINAL_BITS = 40
 """`place` = rank of the file << ORDINAL_BITS | ordinal: one number that orders all documents of a build."""
 LANGUAGE_REASON = "other_language_v1"
+DUPLICATES = (deduplicate.REASON, near.REASON)
 SIZES = ("rows", "words")
 
 
@@ -57,6 +58,18 @@ def with_duplicates(documents: DataFrame, duplicates: DataFrame | None) -> DataF
     joined = documents.join(marked, F.col("doc_id") == F.col("repeated_id"), "left")
     repeated = F.when(F.col("place") != F.col("keeper"), F.lit(deduplicate.REASON))
     return joined.withColumn("reason", F.coalesce("reason", repeated)).drop("repeated_id", "keeper")
+
+
+def with_near_duplicates(documents: DataFrame, found: DataFrame | None) -> DataFrame:
+    """`reason` also for the places that `near.near_duplicates` found. Broadcasts 8 bytes a place."""
+    import pyspark.sql.functions as F
+
+    if found is None:
+        return documents
+    marked = F.broadcast(found.select(F.col("place").alias("near_place")))
+    joined = documents.join(marked, F.col("place") == F.col("near_place"), "left")
+    alike = F.when(F.col("near_place").isNotNull(), F.lit(near.REASON))
+    return joined.withColumn("reason", F.coalesce("reason", alike)).drop("near_place")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +161,8 @@ def ledger_groups(decision: Decision, copies: Mapping[Key, Copies]) -> list[dict
         reasons = {r: n for (lang, source, r), n in decision.by_reason.items() if (lang, source) == key}
         kept = reasons.pop(None, Count())
         rows = kept + sum(reasons.values(), Count())
-        for step, mine in (
-            ("filter", lambda r: r not in (decontaminate.REASON, deduplicate.REASON)),
-            ("decontaminate", lambda r: r == decontaminate.REASON),
-            ("deduplicate", lambda r: r == deduplicate.REASON),
-        ):
-            dropped = {reason: count for reason, count in reasons.items() if reason and mine(reason)}
+        for step in ("filter", "decontaminate", "deduplicate"):
+            dropped = {reason: count for reason, count in reasons.items() if reason and _step(reason) == step}
             left = sum(dropped.values(), Count())
             out = Count(rows.rows - left.rows, rows.words - left.words)
             lines += _group(step, key, rows, out, {"kept": out, **dropped})
@@ -166,6 +175,13 @@ def ledger_groups(decision: Decision, copies: Mapping[Key, Copies]) -> list[dict
         parts = {"kept": drawn.drawn, "not_drawn_v1": drawn.passed_over, "copies": extra}
         lines += _group("resample", key, rows, drawn.drawn, parts)
     return lines
+
+
+def _step(reason: str) -> str:
+    """The step that leaves documents out for this reason."""
+    if reason == decontaminate.REASON:
+        return "decontaminate"
+    return "deduplicate" if reason in DUPLICATES else "filter"
 
 
 def _group(

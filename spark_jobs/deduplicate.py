@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from spark_jobs.near import NearConfig
+
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
@@ -23,6 +25,8 @@ class DeduplicateConfig:
     exact: bool = True
     """Of documents with the same text one stays: from the first source of the recipe, then the first origin
     and ordinal. False keeps all."""
+    near: NearConfig | None = None
+    """Of documents that are nearly the same one stays, too (near.py); none: they are not looked for."""
 
 
 def repeated(documents: DataFrame) -> DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.sequences import FORMS
 from spark_jobs.decide import Copies, Count, Decision, Key
+from spark_jobs.near import NearCounts
 from spark_jobs.recipe import Recipe
 from spark_jobs.resample import asked_shares
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 FILL_STEP = 100
 """Width of a class of pack lengths, in words."""
+NEAR = "near_"
+"""Before the name of a count of the search for near duplicates (near.NearCounts)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +93,28 @@ def statistics_rows(
     copies: Mapping[Key, Copies],
     packs: Sequence[PackCount],
     seconds: Mapping[str, float],
+    *,
+    near: NearCounts | None = None,
 ) -> list[dict[str, Any]]:
     """All rows of `statistics` for this release."""
     rows = _Rows(recipe.release)
     for (lang, source, reason), count in decision.by_reason.items():
         rows.add("documents", "rows", count.rows, lang=lang, source=source, bucket=reason or "kept")
         rows.add("documents", "words", count.words, lang=lang, source=source, bucket=reason or "kept")
+    for name, count in dataclasses.asdict(near).items() if near else ():
+        rows.add("documents", NEAR + name, count)
     _shares(rows, recipe, decision, copies)
     _forms(rows, recipe, copies, packs)
     _packs(rows, recipe, packs)
     for name, value in seconds.items():
         rows.add("stage1", "seconds", value, bucket=name)
     return rows.rows
+
+
+def near_figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, int] | None:
+    """What the search for near duplicates met, from rows of `statistics`; None where there was no search."""
+    found = {row["metric"]: int(row["value"]) for row in rows if row["metric"].startswith(NEAR)}
+    return {metric.removeprefix(NEAR): n for metric, n in sorted(found.items())} or None
 
 
 class _Rows:

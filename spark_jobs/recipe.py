@@ -118,6 +118,8 @@ class Recipe:
     def sha256(self) -> str:
         """The recipe as resolved, hashed; the root does not count, so a moved folder is the same recipe."""
         values = plain(replace(self, root="."))
+        if self.deduplicate.near is None:  # as before there was the key: releases of then stay built
+            del values["deduplicate"]["near"]
         return hashlib.sha256(json.dumps(values, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 

@@ -17,6 +17,7 @@ from schemas.statistics import STATISTICS
 from schemas.tokens import TOKENS
 from spark_jobs import warehouse
 from spark_jobs.errors import ConfigError
+from spark_jobs.figures import near_figures
 from spark_jobs.manifest import Manifest, read_manifest, release_folder, releases
 from spark_jobs.samples import read_samples
 
@@ -47,6 +48,7 @@ def release_figures(path: str, name: str) -> Figures:
         },
         "ingest": _ingest_figures(path, manifest),
         "dropped": _dropped(cells),
+        "near": near_figures(rows),
         "sources": {s: _side(cells, "source", s) for s in sources},
         "languages": {lang: _side(cells, "lang", lang) | _language(cells, lang) for lang in langs},
         "spoken": {k: _one(cells, f"spoken_share_{k}", lang="") for k in ("asked", "realised", "deviation")},
@@ -141,6 +143,11 @@ def print_release(figures: Figures, console: Console) -> None:
     )
     console.print(_sources_grid(figures))
     console.print(_dropped_grid(figures))
+    if figures["near"]:
+        console.print(
+            "near duplicates: {compared:,} pairs compared, {alike:,} alike, {split_bands:,} bands split, "
+            "{rounds} rounds\n".format(**figures["near"])
+        )
     console.print(_languages_grid(figures))
     console.print(_samples_grid(figures))
     spoken = figures["spoken"]

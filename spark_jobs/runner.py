@@ -30,6 +30,7 @@ from spark_jobs.errors import CorpusError
 from spark_jobs.figures import PackCount, count_packs, packs_ledger, statistics_rows, words_by_form
 from spark_jobs.ingest import Ingest, clear_staging, read_documents, staged_rejections
 from spark_jobs.manifest import Manifest, TableEntry, release_folder, write_manifest
+from spark_jobs.near import NearCounts, near_duplicates
 from spark_jobs.plan import Plan, thresholds
 from spark_jobs.progress import Progress
 from spark_jobs.publish import Written, write_once
@@ -138,7 +139,8 @@ class Build:
         documents, documents_version = self._documents()
         small = documents.drop("text", "scores", "identified", "held_out").persist()  # 60 bytes a document
         duplicates = self._duplicates(small)
-        decided = decide.with_duplicates(small, duplicates)
+        near, near_counts = self._near_duplicates(decide.with_duplicates(documents, duplicates))
+        decided = decide.with_near_duplicates(decide.with_duplicates(small, duplicates), near)
         decision = self._timed("decide", lambda: decide.count_reasons(decided))
         self._check_documents(decision)
         self._timed("verdicts", lambda: self._write_verdicts(decided))
@@ -157,14 +159,15 @@ class Build:
         words = sum(c.drawn.words for c in copies.values())
         buckets = recipe.pack.n_buckets(words)
         small.unpersist()
-        kept = decide.with_duplicates(documents, duplicates).where("reason IS NULL")
+        marked = decide.with_near_duplicates(decide.with_duplicates(documents, duplicates), near)
+        kept = marked.where("reason IS NULL")
         path = self._stage1_path()
         written = self._timed("assemble", lambda: self._assemble(kept, copy_factors, buckets, words, path))
         packs = self._timed("measure", lambda: count_packs(self.spark.read.format("delta").load(path)))
         self._check_words(copies, packs)
         lines = decide.ledger_groups(decision, copies) + packs_ledger(copies, packs)
         self._write_ledger(lines, recipe.release, plan.run_id, time.monotonic() - began)
-        figures = statistics_rows(recipe, decision, copies, packs, self.seconds)
+        figures = statistics_rows(recipe, decision, copies, packs, self.seconds, near=near_counts)
         self._write_statistics(figures)
         return self._publish(written, buckets, packs, documents_version)
 
@@ -182,6 +185,19 @@ class Build:
             return None
         # 24 bytes a repeated text; three passes use it.
         return deduplicate.repeated(documents.where("reason IS NULL")).persist()
+
+    def _near_duplicates(self, documents: DataFrame) -> tuple[DataFrame | None, NearCounts | None]:
+        """What `near.near_duplicates` finds among the documents that nothing else leaves out."""
+        config = self.plan.recipe.deduplicate.near
+        if config is None:
+            return None, None
+        left = documents.where("reason IS NULL")
+        found, counts = self._timed("near", lambda: near_duplicates(left, config))
+        if counts.split_bands:
+            self.progress.line(
+                f"  near: {counts.split_bands:,} bands of over {config.max_band:,} documents were split"
+            )
+        return found, counts
 
     def _write_verdicts(self, decided: DataFrame) -> None:
         import pyspark.sql.functions as F

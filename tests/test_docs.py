@@ -17,6 +17,7 @@ from spark_jobs.errors import ConfigError
 from spark_jobs.filter import DEFAULTS, LANGUAGE, RULES
 from spark_jobs.inputs import file_language
 from spark_jobs.manifest import Manifest, TableEntry
+from spark_jobs.near import NearConfig
 from spark_jobs.readers import FORMATS, REASONS
 from spark_jobs.recipe import Recipe, SourceConfig, load_recipe
 from tests.markdown import PAGES, ROOT, anchors, code, fences, prose, rows, section
@@ -127,7 +128,8 @@ def parts_of_the_recipe() -> list[tuple[str, type]]:
     """(heading, dataclass) of the recipe and of everything in it."""
     hints = typing.get_type_hints(Recipe)
     inner = [(f"## {n}", kind) for n, kind in hints.items() if dataclasses.is_dataclass(kind)]
-    return [("## The recipe itself", Recipe), ("## sources", SourceConfig), *inner]
+    near = ("## deduplicate.near", NearConfig)
+    return [("## The recipe itself", Recipe), ("## sources", SourceConfig), *inner, near]
 
 
 @pytest.mark.parametrize(("heading", "config"), parts_of_the_recipe())
@@ -243,9 +245,13 @@ def test_a_path_on_the_readers_page_has_the_language_it_says(row):
     assert (lang if known else "passed over") == row[1].partition(":")[0]
 
 
-def test_the_floors_on_the_performance_page_are_those_of_the_benchmark():
-    floors = tomllib.loads((ROOT / "bench/floors.toml").read_text("utf-8")).values()
-    shown = [(row[0], row[1]) for row in rows(section(ROOT / "docs/performance.md", "## Figures"))]
+@pytest.mark.parametrize(
+    ("file", "heading"), [("floors.toml", "## Figures"), ("near_floors.toml", "## Near duplicates")]
+)
+def test_the_floors_on_the_performance_page_are_those_of_the_benchmark(file, heading):
+    floors = tomllib.loads((ROOT / "bench" / file).read_text("utf-8")).values()
+    table = rows(section(ROOT / "docs/performance.md", heading))
+    shown = [(row[0], row[1]) for row in table if row[1].startswith((">=", "<="))]
     limits = [f">= {f['at_least']:g}" if "at_least" in f else f"<= {f['at_most']:g}" for f in floors]
     assert shown == [(f["says"], limit) for f, limit in zip(floors, limits, strict=True)]
 

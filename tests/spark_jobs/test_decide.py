@@ -11,6 +11,7 @@ from spark_jobs.decide import (
     count_reasons,
     ledger_groups,
     with_duplicates,
+    with_near_duplicates,
     with_places,
     with_reason,
 )
@@ -100,6 +101,30 @@ def test_of_equal_texts_the_one_that_passed_the_filter_first_stays(spark):
         (3, None),
     ]
     assert with_duplicates(frame, None) is frame
+
+
+def test_near_duplicates_get_their_reason_where_there_is_none_yet(spark):
+    frame = spark.createDataFrame([(1, None), (2, None), (3, "short_v1")], "place BIGINT, reason STRING")
+    found = spark.createDataFrame([(2, 1), (3, 1)], "place BIGINT, keeper BIGINT")
+    decided = with_near_duplicates(frame, found)
+    assert sorted(tuple(row) for row in decided.collect()) == [
+        (1, None),
+        (2, "near_duplicate_v1"),
+        (3, "short_v1"),
+    ]
+    assert with_near_duplicates(frame, None) is frame
+
+
+def test_both_kinds_of_duplicates_stand_in_one_step_of_the_ledger():
+    reasons = {None: Count(2, 20), "duplicate_v1": Count(3, 30), "near_duplicate_v1": Count(1, 9)}
+    decision = Decision({("en", "a", reason): count for reason, count in reasons.items()})
+    lines = [line for line in ledger_groups(decision, {}) if line["step"] in ("filter", "deduplicate")]
+    assert [(r["step"], r["rows_in"], r["rows_out"], r["reason"], r["rows"]) for r in lines] == [
+        ("filter", 6, 6, "kept", 6),
+        ("deduplicate", 6, 2, "kept", 2),
+        ("deduplicate", 6, 2, "duplicate_v1", 3),
+        ("deduplicate", 6, 2, "near_duplicate_v1", 1),
+    ]
 
 
 def test_counts_by_reason_become_sizes_in_documents_or_words(spark):

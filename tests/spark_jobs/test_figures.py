@@ -5,8 +5,16 @@ import math
 import pytest
 
 from spark_jobs.decide import Copies, Count, Decision
-from spark_jobs.figures import PackCount, count_packs, packs_ledger, statistics_rows, words_by_form
+from spark_jobs.figures import (
+    PackCount,
+    count_packs,
+    near_figures,
+    packs_ledger,
+    statistics_rows,
+    words_by_form,
+)
 from spark_jobs.forms import FormsConfig
+from spark_jobs.near import NearCounts
 from spark_jobs.recipe import Recipe, SourceConfig
 
 RECIPE = Recipe(
@@ -51,6 +59,13 @@ def figure():
         return found[stage, metric, lang, source, form, bucket]
 
     return of
+
+
+def test_what_the_search_for_near_duplicates_met_comes_back_as_it_was():
+    counts = NearCounts(compared=9, alike=4, split_bands=0, rounds=2)
+    rows = statistics_rows(RECIPE, DECISION, COPIES, PACKS, {}, near=counts)
+    assert near_figures(rows) == {"compared": 9, "alike": 4, "split_bands": 0, "rounds": 2}
+    assert near_figures(statistics_rows(RECIPE, DECISION, COPIES, PACKS, {})) is None
 
 
 def test_documents_and_words_stand_by_reason(figure):

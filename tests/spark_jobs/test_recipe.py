@@ -1,11 +1,16 @@
 """Recipes: every mistake is found before any work, and named with the key, the value and what is accepted."""
 
+import hashlib
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from spark_jobs.config import plain
 from spark_jobs.errors import ConfigError
+from spark_jobs.near import NearConfig
 from spark_jobs.recipe import load_recipe
 
 GOOD = {"release": "r", "sources": [{"name": "web", "format": "text", "path": "*.txt", "lang": "en"}]}
@@ -174,6 +179,17 @@ def test_the_hash_of_a_recipe_follows_its_values_and_not_its_place_or_spelling(l
     assert recipe.sha256() != load(GOOD | {"resample": {"alpha": 0.6}}).sha256()
     assert recipe.sha256() != load(GOOD | {"release": "other"}).sha256()
     assert recipe.sha256() != load(source(path="*.text")).sha256()
+
+
+def test_a_recipe_without_near_has_the_hash_it_had_before_there_was_the_key(load):
+    values = plain(replace(load(GOOD), root="."))
+    assert values["deduplicate"].pop("near") is None
+    before = hashlib.sha256(json.dumps(values, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    assert load(GOOD).sha256() == before
+    near = load(GOOD | {"deduplicate": {"near": {}}})
+    assert near.deduplicate.near == NearConfig()
+    assert near.sha256() != before
+    assert near.sha256() == load(GOOD | {"deduplicate": {"near": {"threshold": 0.8}}}).sha256()
 
 
 @pytest.mark.parametrize("name", ["demo", "atm12"])
