@@ -37,7 +37,7 @@ def draw(curve: Curve, kind: str) -> bytes:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    look = {"svg.hashsalt": "teacher-model", "svg.fonttype": "none", "font.size": 9}
+    look: Any = {"svg.hashsalt": "teacher-model", "svg.fonttype": "none", "font.size": 9}
     with mpl.rc_context(look):
         figure, axes = plt.subplots(1, len(RULE), figsize=(8, 3.2), layout="constrained")
         for axis, name in zip(axes, RULE, strict=True):
