@@ -146,7 +146,7 @@ def print_release(figures: Figures, console: Console) -> None:
     if figures["near"]:
         console.print(
             "near duplicates: {compared:,} pairs compared, {alike:,} alike, {split_bands:,} bands split, "
-            "{rounds} rounds\n".format(**figures["near"])
+            "rounds: {rounds}\n".format(**figures["near"])
         )
     console.print(_languages_grid(figures))
     console.print(_samples_grid(figures))
