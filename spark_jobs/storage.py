@@ -113,35 +113,28 @@ def read_bytes(uri: str) -> bytes:
 
 def write_bytes(uri: str, content: bytes) -> None:
     """Write a small file at once: a reader sees the old one, the new one or none, never a part."""
-    filesystem, path = open_filesystem(uri)
-    if isinstance(filesystem, fs.LocalFileSystem):
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name}.partial")
-        partial.write_bytes(content)
-        partial.replace(target)
-    else:  # an object store shows an object only when it is complete
-        with filesystem.open_output_stream(path) as stream:
-            stream.write(content)
+    with writing(uri) as stream:
+        stream.write(content)
 
 
 @contextmanager
 def writing(uri: str) -> Iterator[Any]:
-    """A stream to a new file that readers see when it is complete, and never if the block fails.
+    """A stream to a file that readers see when the block is left; of two writers the last one wins, whole.
 
-    Of two writers of one file the last one wins, whole.
+    If the block fails, a local file is not there. An object store may hold what was written so far, as
+    closing the stream is what publishes it: a format with an end of its own, such as Parquet, tells.
     """
     filesystem, path = open_filesystem(uri)
-    if not isinstance(filesystem, fs.LocalFileSystem):  # an object store shows it when it is closed
-        with filesystem.open_output_stream(path) as sink:
-            yield sink
+    if not isinstance(filesystem, fs.LocalFileSystem):
+        with filesystem.open_output_stream(path) as stream:
+            yield stream
         return
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}.partial")
     try:
-        with filesystem.open_output_stream(str(partial)) as sink:
-            yield sink
+        with filesystem.open_output_stream(str(partial)) as stream:
+            yield stream
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
