@@ -22,6 +22,7 @@ from spark_jobs.options import (
     command_of,
     existing,
     open_console,
+    running_spark,
     session_of,
     show,
 )
@@ -160,18 +161,11 @@ def _build(options: argparse.Namespace) -> int:
 
 
 def _run_build(plan: Any, config: Any, progress: Any) -> None:
-    from spark_jobs.failures import spark_failures
     from spark_jobs.runner import Build
-    from spark_jobs.session import get_session
 
     progress.line(f"building release {plan.recipe.release!r} from {len(plan.files):,} files")
-    with progress.running("start"):
-        spark = get_session(config)
-    try:
-        with spark_failures(plan.warehouse):
-            Build(plan, spark, progress).run()
-    finally:
-        spark.stop()
+    with running_spark(config, plan.warehouse, progress, "build") as spark:
+        Build(plan, spark, progress).run()
 
 
 def _print_release(options: argparse.Namespace, warehouse: str, name: str) -> int:

@@ -13,7 +13,7 @@ _WRAPPERS = {"PythonException", "SparkException", "Py4JJavaError", "PySparkRunti
 
 
 @contextmanager
-def spark_failures(where: str, doing: str = "build") -> Iterator[None]:
+def spark_failures(where: str, doing: str) -> Iterator[None]:
     """Raise CorpusError for what Spark, Java or a Python worker raises in the block; `doing` names it."""
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException

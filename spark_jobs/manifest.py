@@ -9,7 +9,7 @@ from typing import Any
 
 from spark_jobs import storage
 from spark_jobs.config import plain
-from spark_jobs.errors import CorpusError
+from spark_jobs.errors import ConfigError, CorpusError
 
 FILE = "release.json"
 
@@ -82,6 +82,15 @@ def read_manifest(warehouse: str, name: str) -> Manifest | None:
             why="something other than this software wrote it",
             do="restore the file, or delete the release's folder and build it again",
         ) from error
+
+
+def published(warehouse: str, name: str) -> Manifest:
+    """The manifest of a release that was asked for; ConfigError, naming those there are, without one."""
+    manifest = read_manifest(warehouse, name)
+    if manifest is None:
+        known = ", ".join(releases(warehouse)) or "none is published"
+        raise ConfigError("--release", name, accepted=f"a published release ({known})", where=warehouse)
+    return manifest
 
 
 def write_manifest(warehouse: str, manifest: Manifest) -> None:

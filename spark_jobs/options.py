@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from spark_jobs.errors import ConfigError
 
 if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from spark_jobs.progress import Progress
     from spark_jobs.session import SessionConfig
 
 WAREHOUSE = "local folder or s3:// prefix"
@@ -71,6 +75,23 @@ def session_of(options: argparse.Namespace, name: str, stored_bytes: int) -> Ses
         ui=options.ui,
         short_job=stored_bytes <= SHORT_JOB_BYTES,
     )
+
+
+@contextmanager
+def running_spark(
+    config: SessionConfig, where: str, progress: Progress, doing: str
+) -> Iterator[SparkSession]:
+    """Spark, started and stopped, with its failures in one line that names what was done and `where`."""
+    from spark_jobs.failures import spark_failures
+    from spark_jobs.session import get_session
+
+    with progress.running("start"):
+        spark = get_session(config)
+    try:
+        with spark_failures(where, doing):
+            yield spark
+    finally:
+        spark.stop()
 
 
 def existing(path: str) -> str:

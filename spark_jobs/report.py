@@ -16,9 +16,8 @@ from schemas.ledger import LEDGER
 from schemas.statistics import STATISTICS
 from schemas.tokens import TOKENS
 from spark_jobs import warehouse
-from spark_jobs.errors import ConfigError
 from spark_jobs.figures import near_figures
-from spark_jobs.manifest import Manifest, read_manifest, release_folder, releases
+from spark_jobs.manifest import Manifest, published, release_folder
 from spark_jobs.samples import read_samples
 
 Figures = dict[str, Any]
@@ -26,10 +25,7 @@ Figures = dict[str, Any]
 
 def release_figures(path: str, name: str) -> Figures:
     """All figures of one published release as plain values, the content of `corpus stats --json`."""
-    manifest = read_manifest(path, name)
-    if manifest is None:
-        known = ", ".join(releases(path)) or "none is published"
-        raise ConfigError("--release", name, accepted=f"a published release ({known})", where=path)
+    manifest = published(path, name)
     rows = warehouse.read_table(path, STATISTICS, filters=[("release", "=", name)]).to_pylist()
     cells: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from spark_jobs.errors import ConfigError, GateError
+from spark_jobs.errors import GateError
 from spark_jobs.options import (
     WAREHOUSE,
     Parser,
@@ -16,6 +16,7 @@ from spark_jobs.options import (
     command_of,
     existing,
     open_console,
+    running_spark,
     session_of,
     show,
 )
@@ -132,17 +133,11 @@ def _add_release(command: Any) -> None:
 
 def _release(options: argparse.Namespace) -> tuple[str, Manifest]:
     """The warehouse's full path and the manifest; ConfigError where there is none."""
-    from spark_jobs.manifest import read_manifest, releases
+    from spark_jobs.manifest import published
     from spark_jobs.plan import full_path
 
     warehouse = full_path(existing(options.warehouse))
-    manifest = read_manifest(warehouse, options.release)
-    if manifest is None:
-        known = ", ".join(releases(warehouse)) or "none is published"
-        raise ConfigError(
-            "--release", options.release, accepted=f"a published release ({known})", where=warehouse
-        )
-    return warehouse, manifest
+    return warehouse, published(warehouse, options.release)
 
 
 def _config(options: argparse.Namespace, vocab_size: int) -> TrainConfig:
@@ -168,18 +163,11 @@ def _config(options: argparse.Namespace, vocab_size: int) -> TrainConfig:
 def _session(
     options: argparse.Namespace, warehouse: str, manifest: Manifest, progress: Progress, doing: str
 ) -> Iterator[SparkSession]:
-    """Spark, started and stopped, with its failures in one line."""
-    from spark_jobs.failures import spark_failures
-    from spark_jobs.session import get_session
-
+    """Spark for a job on a release."""
     stored = sum(entry.bytes for entry in manifest.tables.values())
-    with progress.running("start"):
-        spark = get_session(session_of(options, f"corpus {doing} {manifest.name}", stored))
-    try:
-        with spark_failures(warehouse, doing):
-            yield spark
-    finally:
-        spark.stop()
+    config = session_of(options, f"corpus {doing} {manifest.name}", stored)
+    with running_spark(config, warehouse, progress, doing) as spark:
+        yield spark
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -260,7 +248,7 @@ def _tokenize(options: argparse.Namespace) -> int:
     from spark_jobs.tokenizer.store import read_model
 
     warehouse, manifest = _release(options)
-    model, tokenizer = read_model(warehouse, options.tokenizer)
+    model, tokenizer = read_model(warehouse, options.tokenizer, "--tokenizer")
     progress = Progress()
     if check_free(warehouse, manifest, options.tokenizer, tokenizer):
         progress.line(f"release {manifest.name!r} is tokenised already, nothing to do")

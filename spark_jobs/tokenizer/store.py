@@ -90,12 +90,15 @@ def write_tokenizer(warehouse: str, card: Card, model: bytes) -> None:
     storage.write_bytes(storage.join(folder, CARD_FILE), text.encode())
 
 
-def read_model(warehouse: str, name: str) -> tuple[bytes, Tokenizer]:
-    """A trained tokenizer of the warehouse, its file checked against its card and the contract of ids."""
+def read_model(warehouse: str, name: str, key: str = "tokenizer") -> tuple[bytes, Tokenizer]:
+    """A trained tokenizer of the warehouse, its file checked against its card and the contract of ids.
+
+    ConfigError (`key`: the option that named it) where there is none.
+    """
     card = read_card(warehouse, name)
     if card is None:
         known = ", ".join(tokenizers(warehouse)) or "none is trained"
-        raise ConfigError("tokenizer", name, accepted=f"a trained tokenizer ({known})", where=warehouse)
+        raise ConfigError(key, name, accepted=f"a trained tokenizer ({known})", where=warehouse)
     uri = storage.join(tokenizer_folder(warehouse, name), MODEL_FILE)
     model, tokenizer = read_model_file(uri)
     if tokenizer.sha256 != card.sha256:
@@ -132,10 +135,7 @@ class NamedModel:
 def find_model(warehouse: str, named: str, key: str) -> NamedModel:
     """A tokenizer of the warehouse by its name, or a model file by its path (it ends in .model)."""
     if not named.endswith(".model"):
-        if read_card(warehouse, named) is None:
-            known = ", ".join(tokenizers(warehouse)) or "none is trained"
-            raise ConfigError(key, named, accepted=f"a trained tokenizer ({known}), or a .model file")
-        model, tokenizer = read_model(warehouse, named)
+        model, tokenizer = read_model(warehouse, named, key)
         return NamedModel(named, model, tokenizer.vocab_size)
     model, tokenizer = read_model_file(named, key)
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", named.rpartition("/")[2])

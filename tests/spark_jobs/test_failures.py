@@ -29,12 +29,12 @@ def test_a_report_without_a_named_error_is_shown_by_its_first_line():
 
 
 def test_what_spark_raises_becomes_an_error_with_a_way_out():
-    with pytest.raises(CorpusError, match="no column 'body'") as raised, spark_failures("out"):
+    with pytest.raises(CorpusError, match="no column 'body'") as raised, spark_failures("out", "build"):
         raise PythonException(message=REPORT)
     assert raised.value.exit_code == 1
     assert "run the same command again" in str(raised.value)
 
 
 def test_a_bug_of_ours_keeps_its_traceback():
-    with pytest.raises(AssertionError), spark_failures("out"):
+    with pytest.raises(AssertionError), spark_failures("out", "build"):
         raise AssertionError
