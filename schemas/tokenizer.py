@@ -31,7 +31,7 @@ MODEL_FILE, CARD_FILE = "tokenizer.model", "tokenizer.json"
 
 @dataclass(frozen=True, slots=True)
 class Tokenizer:
-    """A loaded SentencePiece model. Not thread-safe: one for each worker."""
+    """A loaded SentencePiece model."""
 
     processor: Any
     sha256: str

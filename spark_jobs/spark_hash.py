@@ -1,8 +1,8 @@
 """Spark's `xxhash64` over Arrow columns, in numpy: a fingerprint taken where the rows are made.
 
 Bit for bit what `xxhash64(columns …)` gives in SQL (seed 42; each column's hash is the seed of the next, an
-array's elements follow each other, a null leaves the hash as it is), so anyone can take it again there. Two
-seconds of Java a hundred megabytes of token ids, here a quarter of one.
+array's elements follow each other), so anyone can take it again there. For the ids of 28 MB of text it takes
+about half a CPU second, a fifth of SentencePiece's share, and spares the job a second pass through Java.
 """
 
 from __future__ import annotations

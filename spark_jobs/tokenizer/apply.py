@@ -61,12 +61,12 @@ class Application:
     def run(self) -> Manifest:
         """Encode what is not encoded, commit, check, and add the table to `release.json`."""
         files = text_files(self._folder(SEQUENCES.name), self._stage1.version)
-        path, run = self._folder(TOKENS.name), self._run_id()
+        shipped = ship(self.spark, self.model)
+        path, run = self._folder(TOKENS.name), self._run_id(shipped.sha256)
         targets = [storage.join(path, f"part-{n:05d}-{run}.zstd.parquet") for n in range(len(files))]
         warehouse.drop_torn_commit(path)
         _clear(path, run)
         with self.progress.running("tokenize", self.spark):
-            shipped = ship(self.spark, self.model)
             summaries = encode_files(self.spark, files, targets, shipped, run)
         with self.progress.running("commit", self.spark):
             if not warehouse.is_table(path):
@@ -84,9 +84,8 @@ class Application:
     def _folder(self, table: str) -> str:
         return storage.join(release_folder(self.warehouse, self.manifest.name), table)
 
-    def _run_id(self) -> str:
-        model = hashlib.sha256(self.model).hexdigest()
-        facts = (self._stage1.fingerprint, str(self._stage1.version), model)
+    def _run_id(self, model_sha256: str) -> str:
+        facts = (self._stage1.fingerprint, str(self._stage1.version), model_sha256)
         return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:32]
 
     def _commit(self, path: str, run: str) -> None:
@@ -157,8 +156,6 @@ def encode_files(
 
 def _clear(path: str, run: str) -> None:
     """Remove what another run left there without publishing it: `release.json` does not name it."""
-    if not storage.exists(path):
-        return
     if any(run not in name for name, _ in storage.find(path, "*.parquet")):
         storage.delete_folder(storage.join(path, "_delta_log"))  # the log first: no commit without its files
         storage.delete_folder(path)

@@ -78,6 +78,11 @@ class TrainPlan:
     required: dict[str, str]
     trained: Card | None
 
+    @property
+    def budget(self) -> sampling.Budget:
+        """Words that each language gives."""
+        return sampling.budget(self.words, self.config.words)
+
 
 def plan_training(config: TrainConfig, warehouse: str, manifest: Manifest) -> TrainPlan:
     """Check everything that can be checked without Spark.
@@ -156,7 +161,7 @@ class Training:
         from pyspark.sql import functions as F
 
         plan = self.plan
-        budget = sampling.budget(plan.words, plan.config.words)
+        budget = plan.budget
         left_out = sampling.hashes_of(measuring)
         rows = sequences(self.spark, plan.warehouse, plan.manifest, SEQUENCES.name)
         ids = F.broadcast(measuring.where("stage = 1").select("seq_id"))  # else the text would be shuffled
@@ -202,7 +207,6 @@ class Training:
         import sentencepiece
 
         plan = self.plan
-        asked = sampling.budget(plan.words, plan.config.words).words
         return Card(
             name=plan.config.name,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -214,7 +218,7 @@ class Training:
             special={piece: n for n, piece in enumerate(SPECIAL)},
             reserved=[FIRST_ORDINARY - N_RESERVED, FIRST_ORDINARY],
             required={lang: len(characters) for lang, characters in plan.required.items()},
-            sample=sampling.composition(sample, asked),
+            sample=sampling.composition(sample, plan.budget.words),
             metrics=metrics,
             sentencepiece=sentencepiece.__version__,
             software=VERSION,

@@ -23,8 +23,8 @@ number gives another model (measured: 1, 8 and 16 give three)."""
 LONGEST_SENTENCE = 1 << 20
 """Bytes; SentencePiece passes over longer ones."""
 SEEDS_PER_PIECE, MOST_SEEDS = 20, 1_000_000
-"""Candidates that training begins with. A million is SentencePiece's own; for 8,000 pieces 160,000 take
-half the time and give 0.5 % fewer tokens (demo release)."""
+"""Candidates that training begins with. A million is SentencePiece's own; for 8,000 pieces 160,000 take as
+long and give 0.5 % fewer tokens (demo release)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
