@@ -21,6 +21,8 @@ from spark_jobs.inputs import InputFile, resolve_inputs
 from spark_jobs.manifest import Manifest, read_manifest, release_folder
 from spark_jobs.recipe import Recipe
 from spark_jobs.scores import SCORES_VERSION
+from spark_jobs.tokenizer.store import read_card, tokenizers
+from spark_jobs.utterances.files import resolve
 from spark_jobs.warehouse import read_table
 
 INGEST_CODE = "ingest_v1"
@@ -44,6 +46,13 @@ class Plan:
     """Of the release: hash of code version, recipe and input versions."""
     passed_over: list[str] = field(default_factory=list)
     """Files that the paths match but no language of the recipe is in."""
+    utterance_files: list[InputFile] = field(default_factory=list)
+    """Files of Stage 2."""
+
+    @property
+    def inputs(self) -> list[InputFile]:
+        """All files of the release."""
+        return [*self.files, *self.utterance_files]
 
     @property
     def done(self) -> bool:
@@ -62,13 +71,16 @@ def plan_build(recipe: Recipe, warehouse: str | None) -> Plan:
     reading = f"{INGEST_CODE}|{SCORES_VERSION}|held_out={identity}|language={recipe.filters.check_language}"
     inputs = resolve_inputs(recipe, reading)
     files = inputs.files
-    facts = (code_version(), json.dumps(thresholds(recipe), sort_keys=True))
-    run_id = _hash(*facts, recipe.sha256(), *(file.snapshot for file in files))
+    utterances = resolve(recipe.utterances, recipe.root) if recipe.utterances else []
+    facts = [code_version(), json.dumps(thresholds(recipe), sort_keys=True)]
+    facts += [recipe.sha256(), *(file.snapshot for file in [*files, *utterances])]
     if warehouse is None:
-        return Plan(recipe, "", files, held_out, files, None, run_id, inputs.passed_over)
+        run_id = _hash(*facts)
+        return Plan(recipe, "", files, held_out, files, None, run_id, inputs.passed_over, utterances)
     warehouse = full_path(warehouse)
+    run_id = _hash(*facts, *_tokenizer_of(recipe, warehouse))
     published = read_manifest(warehouse, recipe.release)
-    difference = _difference(published, recipe, files) if published else None
+    difference = _difference(published, recipe, [*files, *utterances]) if published else None
     if difference:
         raise GateError(
             f"release {recipe.release!r} exists and was built from {difference}",
@@ -79,7 +91,22 @@ def plan_build(recipe: Recipe, warehouse: str | None) -> Plan:
     ledger = read_table(warehouse, LEDGER, filters=[("step", "=", "ingest")])
     ingested = set(ledger["run_id"].to_pylist())
     missing = [] if published else [file for file in files if file.snapshot not in ingested]
-    return Plan(recipe, warehouse, files, held_out, missing, published, run_id, inputs.passed_over)
+    return Plan(
+        recipe, warehouse, files, held_out, missing, published, run_id, inputs.passed_over, utterances
+    )
+
+
+def _tokenizer_of(recipe: Recipe, warehouse: str) -> list[str]:
+    """The hash of the model that counts tokens of utterances; ConfigError where it is not there."""
+    name = recipe.utterances.tokenizer if recipe.utterances else None
+    if name is None:
+        return []
+    card = read_card(warehouse, name)
+    if card is None:
+        known = ", ".join(tokenizers(warehouse)) or "none is there"
+        accepted = f"a tokenizer of the warehouse ({known}), or none to count words"
+        raise ConfigError("utterances.tokenizer", name, accepted=accepted, where=warehouse)
+    return [card.sha256]
 
 
 def full_path(warehouse: str) -> str:

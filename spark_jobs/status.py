@@ -6,12 +6,13 @@ from collections import Counter, defaultdict
 
 from rich.console import Console
 
-from schemas.ledger import LEDGER
+from schemas.ledger import LEDGER, STEPS
 from schemas.quarantine import QUARANTINE
 from schemas.sequences import FORMS
 from spark_jobs import warehouse
+from spark_jobs.grids import grid_of
 from spark_jobs.manifest import read_manifest, releases
-from spark_jobs.report import Figures, grid_of
+from spark_jobs.report import Figures
 from spark_jobs.tokenizer.store import read_card, tokenizers
 
 
@@ -43,7 +44,6 @@ def warehouse_figures(path: str) -> Figures:
             {"records": 0, "first": f"{row['origin']} at {row['ordinal']}", "detail": row["detail"]},
         )
         entry["records"] += 1
-    order = ["ingest", "filter", "decontaminate", "deduplicate", "resample", "pack"]
     return {
         "releases": {name: _release_line(path, name) for name in releases(path)},
         "steps": [
@@ -55,7 +55,7 @@ def warehouse_figures(path: str) -> Figures:
                 **facts[release, step, run],
             }
             for release, step, run in sorted(
-                steps, key=lambda k: (k[0], facts[k]["finished"], order.index(k[1]))
+                steps, key=lambda k: (k[0], facts[k]["finished"], STEPS.index(k[1]))
             )
         ],
         "tokenizers": {name: _tokenizer_line(path, name) for name in tokenizers(path)},
