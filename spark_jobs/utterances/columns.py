@@ -27,8 +27,8 @@ from spark_jobs.readers.splits import by_bytes, by_row_groups
 from spark_jobs.readers.streams import events
 from spark_jobs.utterances.config import UtteranceSource
 
-MAX_RECORD_BYTES = 1 << 20
-"""An utterance is a sentence; a longer record is rejected."""
+MAX_RECORD_BYTES = 16 << 20
+"""A longer record is rejected. More than a block: under that, each record of a block has to be looked at."""
 TEXT, LOCALE, DAY, COUNT = NAMES = ("text", "locale", "day", "count")
 TAB = 9
 

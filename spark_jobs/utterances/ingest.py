@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -108,14 +108,8 @@ class UtteranceIngest:
         files = [file for one in work.values() for file in one.added]
         again = {snapshot: days for one in work.values() for snapshot, days in one.again.items()}
         files += [file for file in self.files if file.snapshot in again]
-        window = self.config.window
-        reading = Reading(
-            sources={source.name: source for source in self.config.sources},
-            rules=self.config.anonymise,
-            staging=self._staging,
-            days={snapshot: frozenset(map(_number, days)) for snapshot, days in again.items()},
-            window=(_number(window.first), _number(window.last)),
-        )
+        days = {snapshot: frozenset(map(_number, own)) for snapshot, own in again.items()}
+        reading = replace(window_reading(self.config, self._staging), days=days)
         return read_utterances(self.spark, files, reading, self.cores)
 
     def _note(self, snapshots: Sequence[str]) -> None:
@@ -127,6 +121,16 @@ class UtteranceIngest:
             new = rows.filter(pc.invert(pc.is_in(rows["snapshot"], value_set=known.combine_chunks())))
             run = "utterances/" + warehouse.short_hash(new["snapshot"].unique().to_pylist())
             warehouse.append_rows(self.spark, self.warehouse, table, new, run)
+
+
+def window_reading(config: UtterancesConfig, staging: str) -> Reading:
+    """How all files of a recipe are read when nothing is there yet."""
+    return Reading(
+        sources={source.name: source for source in config.sources},
+        rules=config.anonymise,
+        staging=staging,
+        window=(_number(config.window.first), _number(config.window.last)),
+    )
 
 
 def count(rows: DataFrame, parts: int, cores: int) -> DataFrame:

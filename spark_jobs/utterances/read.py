@@ -33,8 +33,8 @@ from spark_jobs.utterances.rows import EPOCH, OTHER_LANGUAGE, Rows, clean, day_i
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-HELD_ROWS = 400_000
-"""Rows that are counted at once: most repeats of a hot text meet, and a worker holds some 50 MB."""
+HELD_BYTES = 96 << 20
+"""Of columns that are counted at once: a million utterances, among which most repeats of a hot text meet."""
 BATCH_ROWS = 50_000
 SEEN = ".seen.parquet"
 REJECTED = ".unusable.parquet"
@@ -97,7 +97,7 @@ def counted(tasks: Sequence[Task], reading: Reading) -> Iterator[pa.RecordBatch]
         seen = _Seen(task.file)
         for rows in _usable(task, reading, seen):
             counter.add(task.file.source, _wanted(rows, task.file, reading))
-            if counter.rows >= HELD_ROWS:
+            if counter.bytes >= HELD_BYTES:
                 yield from counter.counted()
         seen.stage(storage.join(reading.staging, f"{task.file.snapshot}-{task.split.start}"))
     yield from counter.counted()
@@ -112,11 +112,19 @@ def _usable(task: Task, reading: Reading, seen: _Seen) -> Iterator[Rows]:
             if isinstance(rows, Rejected):
                 seen.reject(rows)
                 continue
-            for lang in rows.langs.unique().to_pylist():
-                own = rows.only(pc.equal(rows.langs, lang))
+            for lang, own in _by_language(rows, reading.rules):
                 texts, found = anonymise(own.texts, lang, reading.rules)
-                seen.count(own, lang, found)
+                seen.count(own, found)
                 yield replace(own, texts=texts)
+
+
+def _by_language(rows: Rows, rules: Sequence[Rule]) -> Iterator[tuple[str, Rows]]:
+    """The rows, parted by language where a rule asks for it."""
+    if not any(rule.languages for rule in rules):
+        yield "", rows
+        return
+    for lang in rows.langs.unique().to_pylist():
+        yield lang, rows.only(pc.equal(rows.langs, lang))
 
 
 def _wanted(rows: Rows, file: InputFile, reading: Reading) -> Rows:
@@ -134,7 +142,7 @@ class _Counter:
     """Rows that wait to be counted together."""
 
     def __init__(self) -> None:
-        self.rows = 0
+        self.bytes = 0
         self._batches: list[pa.RecordBatch] = []
 
     def add(self, source: str, rows: Rows) -> None:
@@ -143,15 +151,16 @@ class _Counter:
         if n:
             sources = pa.repeat(pa.scalar(source, pa.string()), n)
             columns = [sources, rows.langs, rows.locales, rows.days, rows.texts, rows.counts]
-            self._batches.append(pa.RecordBatch.from_arrays(columns, schema=COUNTED))
-            self.rows += n
+            batch = pa.RecordBatch.from_arrays(columns, schema=COUNTED)
+            self._batches.append(batch)
+            self.bytes += batch.nbytes
 
     def counted(self) -> Iterator[pa.RecordBatch]:
         """What is held, one row a text, locale and day; nothing is held afterwards."""
         if not self._batches:
             return
         held = pa.Table.from_batches(self._batches, COUNTED)
-        self._batches, self.rows = [], 0
+        self._batches, self.bytes = [], 0
         keys = COUNTED.names[:-1]
         summed = held.group_by(keys, use_threads=False).aggregate([("count", "sum")])
         yield from summed.rename_columns([*keys, "count"]).cast(COUNTED).to_batches(BATCH_ROWS)
@@ -177,19 +186,21 @@ class _Seen:
             row = dict(zip(("source", "snapshot", "origin"), where, strict=True))
             self._rejected.append(row | plain(rejected))
 
-    def count(self, rows: Rows, lang: str, found: Mapping[str, pa.Array]) -> None:
-        """Rows of one language, and how often each rule found something in each."""
-        days = rows.days.cast(pa.int32())
-        columns = {"day": days, "count": rows.counts}
-        columns |= {name: pc.multiply(times.cast(pa.int64()), rows.counts) for name, times in found.items()}
-        sums = [(name, "sum") for name in columns if name != "day"]
-        by_day = pa.table(columns).group_by("day", use_threads=False).aggregate([*sums, ("count", "count")])
-        for row in by_day.to_pylist():
-            self._counts[lang, row["day"], KEPT] += row["count_sum"]
-            self._records[lang, row["day"], KEPT] += row["count_count"]
-            for name in found:
-                if row[name + "_sum"]:
-                    self._counts[lang, row["day"], REPLACED + name] += row[name + "_sum"]
+    def count(self, rows: Rows, found: Mapping[str, pa.Array]) -> None:
+        """Rows that can be used, and how often each rule found something in each."""
+        columns = {"lang": rows.langs, "day": rows.days.cast(pa.int32()), "count": rows.counts}
+        # A rule may have the name of a column.
+        replaced = {f"rule {name}": name for name in found}
+        columns |= {f"rule {name}": pc.multiply(n.cast(pa.int64()), rows.counts) for name, n in found.items()}
+        sums = [(name, "sum") for name in ("count", *replaced)]
+        groups = pa.table(columns).group_by(["lang", "day"], use_threads=False)
+        for row in groups.aggregate([*sums, ("count", "count")]).to_pylist():
+            lang, day = row["lang"], row["day"]
+            self._counts[lang, day, KEPT] += row["count_sum"]
+            self._records[lang, day, KEPT] += row["count_count"]
+            for column, name in replaced.items():
+                if row[column + "_sum"]:
+                    self._counts[lang, day, REPLACED + name] += row[column + "_sum"]
 
     def stage(self, name: str) -> None:
         """Write it; a split that is read again writes the same."""
