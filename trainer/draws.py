@@ -13,9 +13,9 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
-import numpy.typing as npt
 
-Words = npt.NDArray[np.uint64]
+from trainer.arrays import Ints, Words
+
 GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _LOW = np.uint64(0xFFFFFFFF)
@@ -31,7 +31,7 @@ def mix(words: Words) -> Words:
     return words
 
 
-def keys(seed: int, purpose: str, epoch: int, ids: npt.NDArray[np.int64]) -> Words:
+def keys(seed: int, purpose: str, epoch: int, ids: Ints) -> Words:
     """A key for each id, (n,). `purpose` keeps draws apart: two purposes share nothing, whatever the seed.
 
     Seed, purpose and epoch are hashed together and never added: seed 1 in epoch 2 is not seed 2 in epoch 1.
@@ -45,7 +45,7 @@ def words(key: Words, n: int) -> Words:
     return mix(key + np.arange(1, n + 1, dtype=np.uint64) * GAMMA)
 
 
-def words_of_rows(row_keys: Words, lengths: npt.NDArray[np.int64]) -> Words:
+def words_of_rows(row_keys: Words, lengths: Ints) -> Words:
     """The first words of each key, as many as its row is long, end to end: (sum of lengths,)."""
     starts = np.cumsum(lengths) - lengths
     counted = np.arange(1, int(lengths.sum()) + 1, dtype=np.uint64)
@@ -54,8 +54,8 @@ def words_of_rows(row_keys: Words, lengths: npt.NDArray[np.int64]) -> Words:
     return mix(counted)
 
 
-def below(n: int, words_: Words) -> npt.NDArray[np.int64]:
-    """Whole numbers from 0 to n - 1, n below 2^32, of the high halves of words; uneven by n / 2^32 at most."""
+def below(n: int, words_: Words) -> Ints:
+    """Whole numbers from 0 to n - 1 (n below 2^32), of the high halves of words; uneven by n / 2^32."""
     return ((words_ >> np.uint64(32)) * np.uint64(n) >> np.uint64(32)).astype(np.int64)
 
 
@@ -64,6 +64,6 @@ def low_half(words_: Words) -> Words:
     return words_ & _LOW
 
 
-def permutation(n: int, key: Words) -> npt.NDArray[np.int64]:
+def permutation(n: int, key: Words) -> Ints:
     """A permutation of 0 to n - 1 set by a key (a 1-element array): n log n, 0.4 ms for 5,000."""
     return np.argsort(words(key, n), kind="stable")

@@ -85,7 +85,7 @@ def read_release(uri: str, now: datetime | None = None) -> Release:
 
 
 def find_tokenizer(release: Release) -> str | None:
-    """The folder in the release's own warehouse of the tokenizer that `tokens` was made with, if it is there."""
+    """The folder of the tokenizer that `tokens` was made with, if it is in the release's own warehouse."""
     if release.tokenizer_sha256 is None:
         return None
     shelf = storage.join(release.uri.rpartition("/releases/")[0] or ".", "tokenizers")

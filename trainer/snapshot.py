@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow.compute as pc
 
 from schemas.tokens import TOKENS
 from schemas.version import VERSION
 from trainer import storage
+from trainer.arrays import Ints
 from trainer.errors import ConfigError, SnapshotError
 from trainer.parquet import open_parquet
 from trainer.release import Release, read_release
@@ -56,7 +56,7 @@ class Snapshot:
     languages: tuple[str, ...]
     tokenizer_sha256: str | None
     """Of the model that `tokens` was made with."""
-    unit_rows: npt.NDArray[np.int64]
+    unit_rows: Ints
     """(units,) rows of each unit that are in the split."""
 
     @property
@@ -75,7 +75,7 @@ class Snapshot:
         return storage.join(self.release, TOKENS.name if self.reads == "tokens" else self.stage)
 
     @property
-    def units(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    def units(self) -> tuple[Ints, Ints, Ints]:
         """(units,) each: number of the file, its first row in the file, its rows in the file."""
         counts = [len(file.rows) for file in self.text]
         rows = np.array([n for file in self.text for n in file.rows], np.int64)
@@ -136,9 +136,9 @@ def open_snapshot(
 ) -> Snapshot:
     """Pin a release for a run. Raises before anything is read that costs time.
 
-    `release`: a folder or s3:// prefix with a release.json. `reads`: the text, or the ids in `tokens` (Stage 1
-    only). `split`: of Stage 2, `train` unless another is named; counting its rows reads that one small column
-    once. ConfigError for what is not there, SnapshotError where a file is missing or changed.
+    `release`: a folder or s3:// prefix with a release.json. `reads`: the text, or the ids in `tokens` (of
+    Stage 1). `split`: of Stage 2, `train` unless another is named; counting its rows reads that one small
+    column once. ConfigError for what is not there, SnapshotError where a file is missing or changed.
     """
     held = release if isinstance(release, Release) else read_release(release)
     table = f"stage{stage}"
@@ -146,7 +146,9 @@ def open_snapshot(
         raise ConfigError("reads", reads, accepted="text in Stage 2: `tokens` holds Stage 1", where=held.uri)
     text = pin_table(held, table)
     tokens = pin_table(held, TOKENS.name) if reads == "tokens" else ()
-    if reads == "tokens" and [(sum(f.rows), f.first) for f in tokens] != [(sum(f.rows), f.first) for f in text]:
+    if reads == "tokens" and [(sum(f.rows), f.first) for f in tokens] != [
+        (sum(f.rows), f.first) for f in text
+    ]:
         raise SnapshotError(f"tokens do not hold the rows of {table} file for file", where=held.uri)
     chosen = _chosen_split(text, split, table)
     snapshot = Snapshot(
@@ -176,7 +178,7 @@ def _chosen_split(text: tuple[DataFile, ...], split: str | None, table: str) -> 
     return (split or TRAIN) if has_splits else None
 
 
-def _rows_of_split(snapshot: Snapshot, split: str) -> npt.NDArray[np.int64]:
+def _rows_of_split(snapshot: Snapshot, split: str) -> Ints:
     """(units,) rows of the split, from one pass over the column `split`: a number a row group stays of it."""
 
     def of_file(file: DataFile) -> list[int]:

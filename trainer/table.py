@@ -152,7 +152,10 @@ def _check_features(uri: str, name: str, held: Any) -> None:
 
 def _check_against_log(uri: str, file: DataFile, row: dict[str, Any]) -> None:
     """A file of the right size with other rows: what the log keeps of it is compared with its footer."""
-    told = ((row.get("num_records"), sum(file.rows), "rows"), (row.get("min.seq_id"), file.first, "first row"))
+    told = (
+        (row.get("num_records"), sum(file.rows), "rows"),
+        (row.get("min.seq_id"), file.first, "first row"),
+    )
     for logged, held, what in told:
         if logged is not None and logged != held:
             raise SnapshotError(
