@@ -53,7 +53,7 @@ class FileCache:
     _looked_at: set[str] = field(default_factory=set)
 
     def local(self, uri: str, file: DataFile) -> str | None:
-        """Path of a good copy of a table's file, fetched if there is none; None for one over the limit."""
+        """Path of a good copy of a table's file, fetched if there is none; None where it does not fit."""
         if file.size > self.config.limit_bytes:
             return None
         key = hashlib.sha256(f"{storage.join(uri, file.path)}\n{file.size}\n{file.footer}".encode())
@@ -65,7 +65,8 @@ class FileCache:
                 self.hits += 1
             else:
                 self.misses += 1
-                self._fetch(uri, file, copy)
+                if not self._fetch(uri, file, copy):
+                    return None
         return str(copy)
 
     def drop(self, path: str) -> None:
@@ -89,13 +90,15 @@ class FileCache:
             return False
         return True
 
-    def _fetch(self, uri: str, file: DataFile, copy: Path) -> None:
+    def _fetch(self, uri: str, file: DataFile, copy: Path) -> bool:
+        """False where there is no room: other processes are filling it."""
         partial = copy.with_name(f"{copy.name}.{uuid.uuid4().hex}.partial")
         filesystem, base = storage.open_filesystem(uri)
         hashed, size = xxhash.xxh3_64(), 0
         try:
             with _locked(copy.parent / "evict.lock"):
-                self._make_room(file.size)
+                if not self._make_room(file.size):
+                    return False
                 with partial.open("wb") as sink:
                     sink.truncate(file.size)  # taken before it is filled: the limit holds for all processes
             with (
@@ -114,13 +117,17 @@ class FileCache:
                     do="resume the run; it looks at every file before the first step",
                 )
             copy.with_suffix(".xxh3").write_text(hashed.hexdigest(), "ascii")
-            partial.replace(copy)
+            with _locked(
+                copy.parent / "evict.lock"
+            ):  # who adds up sizes must not miss a file between two names
+                partial.replace(copy)
         finally:
             partial.unlink(missing_ok=True)
         self.fetched_bytes += size
         self._looked_at.add(str(copy))
+        return True
 
-    def _make_room(self, size: int) -> None:
+    def _make_room(self, size: int) -> bool:
         """Remove the least recently used copies until `size` more bytes fit. Who maps one keeps its bytes."""
         total, evictable = size, []
         for path in Path(self.config.folder).iterdir():
@@ -134,11 +141,12 @@ class FileCache:
                     evictable.append((found.st_mtime_ns, found.st_size, path))
         for _, bytes_, path in sorted(evictable):
             if total <= self.config.limit_bytes:
-                return
+                break
             for name in (path, path.with_suffix(".xxh3")):
                 name.unlink(missing_ok=True)
             self._looked_at.discard(str(path))
             total -= bytes_
+        return total <= self.config.limit_bytes
 
 
 @contextlib.contextmanager

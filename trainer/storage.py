@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,6 @@ def open_filesystem(uri: str) -> tuple[Any, str]:
     s3:// takes credentials, region and end point from where the AWS tools take them; the end point of an
     emulator or of another store is AWS_ENDPOINT_URL.
     """
-    if uri.startswith("s3://"):
-        return _s3(), uri.removeprefix("s3://")
     if "://" in uri:
         filesystem, path = fs.FileSystem.from_uri(uri)
         return filesystem, path
@@ -52,10 +49,3 @@ def sizes(root: str, paths: list[str]) -> list[int | None]:
     filesystem, base = open_filesystem(root)
     found = filesystem.get_file_info([join(base, path) for path in paths])
     return [int(info.size) if info.type == fs.FileType.File else None for info in found]
-
-
-def _s3() -> Any:
-    # `from_uri` would ask AWS for the bucket's region, which an emulator's user cannot.
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    return fs.S3FileSystem(region=region, endpoint_override=endpoint)

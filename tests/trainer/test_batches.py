@@ -1,5 +1,7 @@
 """Pieces lose no token, keep their rows, and know where they begin; microbatches keep their budget."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -84,7 +86,7 @@ def test_microbatches_hold_all_pieces_in_order_within_the_budget(lengths, max_to
     pieces, budget = pieces_of(rows, masked(rows), max_tokens), max_tokens + more
     parts = [*microbatches(pieces, budget)]
     assert all(0 < len(part.ids) <= budget for part in parts)
-    for one, following in zip(parts, parts[1:], strict=False):  # none could have taken the next piece
+    for one, following in itertools.pairwise(parts):  # none could have taken the next piece
         assert len(one.ids) + following.cu_seqlens[1] > budget
     assert all(part.cu_seqlens[0] == 0 and part.cu_seqlens[-1] == len(part.ids) for part in parts)
     assert all(part.cu_seqlens.dtype == part.ids.dtype == np.int32 for part in parts)

@@ -1,4 +1,4 @@
-"""15 % of the ordinary tokens, 80/10/10, never a special one, and the same for a row whatever stands beside it."""
+"""15 % of the ordinary tokens, 80/10/10, never a special one, and the same for a row in any company."""
 
 import numpy as np
 import pytest
@@ -64,7 +64,7 @@ def test_random_tokens_are_ordinary_ones_all_equally_likely(many):
     ids, got = many
     seen = got.ids[got.places]
     drawn = seen[(seen != MASK) & (seen != ids[got.places])]
-    assert FIRST_ORDINARY <= drawn.min()
+    assert drawn.min() >= FIRST_ORDINARY
     assert drawn.max() < VOCABULARY
     halves = np.count_nonzero(drawn < (FIRST_ORDINARY + VOCABULARY) // 2)
     assert within_4_sd(halves, len(drawn), 0.5)
@@ -77,7 +77,9 @@ def test_special_and_reserved_ids_are_never_chosen_and_nothing_else_changes(many
     assert got.labels.tolist() == ids[got.places].tolist()
     rest = np.delete(np.arange(len(ids)), got.places)
     assert np.array_equal(got.ids[rest], ids[rest])
-    only_special = masked(list(range(FIRST_ORDINARY)) * 50, [FIRST_ORDINARY * 50], config=MaskingConfig(rate=1.0))
+    only_special = masked(
+        list(range(FIRST_ORDINARY)) * 50, [FIRST_ORDINARY * 50], config=MaskingConfig(rate=1.0)
+    )
     assert len(only_special.places) == 0
 
 
@@ -113,7 +115,9 @@ def test_seed_epoch_and_row_each_choose_anew(other):
     assert within_4_sd(both, 4000, 0.15 * 0.15)
 
 
-@pytest.mark.parametrize("values", [{"rate": 1.2}, {"masked": 0.95, "random": 0.1}, {"random": -0.1}], ids=str)
+@pytest.mark.parametrize(
+    "values", [{"rate": 1.2}, {"masked": 0.95, "random": 0.1}, {"random": -0.1}], ids=str
+)
 def test_shares_that_are_none_are_refused(values):
     with pytest.raises(ConfigError, match="masking"):
         MaskingConfig(**values)

@@ -1,5 +1,6 @@
 """Every row once an epoch in an order that a seek finds without reading, whatever the units are like."""
 
+import itertools
 import time
 import tracemalloc
 
@@ -28,9 +29,7 @@ def all_rows(units) -> set[tuple[int, int]]:
 @given(UNITS, st.integers(1, 12), st.integers(1, 50))
 def test_batches_of_any_size_hold_every_row_once_the_tail_included(units, lanes, size):
     order = order_of(units, lanes)
-    batches = [
-        rows_between(order, n, min(n + size, order.rows)) for n in range(0, order.rows, size)
-    ]
+    batches = [rows_between(order, n, min(n + size, order.rows)) for n in range(0, order.rows, size)]
     assert [len(batch) for batch in batches[:-1]] == [size] * (len(batches) - 1)
     seen = [row for batch in batches for row in batch]
     assert len(seen) == len(set(seen)) == sum(units)
@@ -45,8 +44,8 @@ def test_the_parts_of_any_number_of_ranks_are_the_batch_in_its_order(units, lane
     world = data.draw(st.integers(1, 16))
     size = stop - start
     cuts = [size * rank // world for rank in range(world + 1)]
-    parts = [rows_between(order, start, stop, cut) for cut in zip(cuts, cuts[1:], strict=False)]
-    assert sum(parts, []) == rows_between(order, start, stop)
+    parts = [rows_between(order, start, stop, cut) for cut in itertools.pairwise(cuts)]
+    assert [*itertools.chain.from_iterable(parts)] == rows_between(order, start, stop)
 
 
 @given(UNITS, st.integers(1, 12), st.data())
@@ -61,7 +60,7 @@ def test_what_lies_between_two_places_does_not_depend_on_how_one_got_there(units
 def test_a_span_says_what_its_lane_opens_next(units, lanes):
     order = order_of(units, lanes)
     spans = [*order.spans(0, order.rows)]
-    for one, following in zip(spans, spans[1:], strict=False):
+    for one, following in itertools.pairwise(spans):
         assert one.next_unit == (following.unit if following.lane == one.lane else None)
     assert spans[-1].next_unit is None
 

@@ -8,11 +8,11 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
+from tests.trainer.releases import data_files, make_release
 from trainer import table
 from trainer.errors import ConfigError, SnapshotError
 from trainer.release import find_tokenizer, read_release
 from trainer.snapshot import open_snapshot, snapshot_of
-from tests.trainer.releases import data_files, make_release
 
 
 @pytest.fixture
