@@ -35,9 +35,13 @@ class UnitReader:
     _fetching: dict[int, Future[str | None]] = field(default_factory=dict)
     """File -> its copy, on the way."""
     _units: tuple[Ints, Ints, Ints] = field(init=False)
+    _firsts: list[int] = field(init=False)
+    """Least seq_id of each unit, by the text's footers; empty where they do not say."""
 
     def __post_init__(self) -> None:
         self._units = self.snapshot.units
+        firsts = [first for file in self.snapshot.text for first in file.firsts]
+        self._firsts = firsts if len(firsts) == len(self.snapshot.unit_rows) else []
 
     def rows(self, epoch: int, span: Span) -> pa.Table:
         """The rows of a span: seq_id, lang, form, and text or ids. A view of the open unit."""
@@ -65,6 +69,13 @@ class UnitReader:
         columns = ["seq_id", "lang", "form", content, *([SPLIT] if self.snapshot.split else [])]
         table = self._read_unit(unit, columns)
         self.read_bytes += table.nbytes
+        first = pc.min(table["seq_id"]).as_py()
+        if self._firsts and first != self._firsts[unit]:
+            raise SnapshotError(
+                f"unit {unit} begins at seq_id {first}, pinned was {self._firsts[unit]}",
+                where=self.snapshot.uri,
+                why="the file was replaced during the run, or `tokens` lies in another order than the text",
+            )
         if self.snapshot.split:
             table = table.filter(pc.equal(table[SPLIT], self.snapshot.split)).drop_columns([SPLIT])
         rows = int(self.snapshot.unit_rows[unit])

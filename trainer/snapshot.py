@@ -194,5 +194,5 @@ def _rows_of_split(snapshot: Snapshot, split: str) -> Ints:
 
 
 def _data_file(values: dict[str, Any]) -> DataFile:
-    lists = {name: tuple(values[name]) for name in ("rows", "columns")}
+    lists = {name: tuple(values[name]) for name in ("rows", "firsts", "columns")}
     return DataFile(**{**values, **lists})

@@ -35,9 +35,14 @@ class DataFile:
     """Of each row group."""
     footer: str
     """Hash of the file's footer, where its schema, offsets and statistics stand."""
-    first: int
-    """Least seq_id, which orders the files."""
+    firsts: tuple[int, ...]
+    """Least seq_id of each row group, by the footer's statistics; none where it has no statistics."""
     columns: tuple[str, ...]
+
+    @property
+    def first(self) -> int:
+        """Least seq_id, which orders the files; 0 where it is not known."""
+        return min(self.firsts, default=0)
 
 
 def pin_table(release: Release, name: str) -> tuple[DataFile, ...]:
@@ -52,6 +57,7 @@ def pin_table(release: Release, name: str) -> tuple[DataFile, ...]:
     files = look_at(uri, [(row["path"], row["size_bytes"]) for row in added])
     for file, row in zip(files, added, strict=True):
         _check_against_log(uri, file, row)
+        _check_order(uri, file)
     _check_against_release(release, name, files)
     return tuple(sorted(files, key=lambda file: (file.first, file.path)))
 
@@ -98,18 +104,15 @@ def _read_footer(uri: str, path: str, size: int) -> DataFile:
     names = tuple(meta.schema.to_arrow_schema().names)
     rows = tuple(meta.row_group(n).num_rows for n in range(meta.num_row_groups))
     digest = hashlib.sha256(footer).hexdigest()[:16]
-    return DataFile(path, size, rows, digest, _first_seq_id(meta, names), names)
+    return DataFile(path, size, rows, digest, _firsts(meta, names), names)
 
 
-def _first_seq_id(meta: Any, names: Sequence[str]) -> int:
-    """Least seq_id by the footer's statistics; 0 where it has none."""
-    column = meta.schema.names.index("seq_id") if "seq_id" in names else -1
-    found = [
-        meta.row_group(n).column(column).statistics
-        for n in range(meta.num_row_groups if column >= 0 and meta.num_rows else 0)
-    ]
-    least = [int(one.min) for one in found if one is not None and one.has_min_max]
-    return min(least, default=0)
+def _firsts(meta: Any, names: Sequence[str]) -> tuple[int, ...]:
+    if "seq_id" not in names:
+        return ()
+    groups = range(meta.num_row_groups)
+    found = [meta.row_group(n).column(names.index("seq_id")).statistics for n in groups]
+    return tuple(int(one.min) for one in found if one is not None and one.has_min_max)
 
 
 def _added_files(uri: str, name: str, entry: Entry) -> list[dict[str, Any]]:
@@ -164,6 +167,17 @@ def _check_against_log(uri: str, file: DataFile, row: dict[str, Any]) -> None:
                 why=_REPLACED,
                 do="restore the file, or copy the release again",
             )
+
+
+def _check_order(uri: str, file: DataFile) -> None:
+    """Text and ids are matched by their places, so rows have to lie in the order of seq_id."""
+    if list(file.firsts) != sorted(file.firsts):
+        raise SnapshotError(
+            f"{file.path} does not hold its rows in the order of seq_id",
+            where=storage.join(uri, file.path),
+            why="something other than `corpus` wrote it",
+            do="build the release with `corpus build`",
+        )
 
 
 def _check_against_release(release: Release, name: str, files: Iterable[DataFile]) -> None:

@@ -77,7 +77,7 @@ def test_another_file_of_the_same_name_is_another_copy(remote, tmp_path):
     other = open_snapshot(str(make_release(tmp_path / "other", ((9,),)).release))
     cache = FileCache(config)
     kept = cache.local(uri, files[0])
-    renamed = type(files[0])(files[0].path, other.text[0].size, (9,), other.text[0].footer, 0, ())
+    renamed = type(files[0])(files[0].path, other.text[0].size, (9,), other.text[0].footer, (), ())
     shutil.copy(Path(other.uri, other.text[0].path), Path(uri, files[0].path))
     assert cache.local(uri, renamed) != kept
 

@@ -230,3 +230,22 @@ def test_the_tokenizer_of_the_ids_is_found_in_the_warehouse(made, tmp_path):
     assert find_tokenizer(release) == str(made.tokenizer)
     moved = shutil.copytree(made.release, tmp_path / "alone")
     assert find_tokenizer(read_release(str(moved))) is None
+
+
+def test_row_groups_out_of_order_are_refused(copy):
+    file = data_files(copy)[2]
+    rows = pq.read_table(file)
+    with pq.ParquetWriter(file, rows.schema, compression="zstd") as writer:
+        for first, last in ((30, 65), (0, 30)):
+            writer.write_table(rows.slice(first, last - first))
+    size = file.stat().st_size
+    log = copy.release / "stage1/_delta_log" / f"{2:020}.json"
+    actions = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+    before = next(action["add"]["size"] for action in actions if "add" in action)
+    for action in actions:
+        action.get("add", {}).update(size=size)
+    log.write_text("\n".join(map(json.dumps, actions)) + "\n", "utf-8")
+    edit_manifest(
+        copy, lambda v: v["tables"]["stage1"].update(bytes=v["tables"]["stage1"]["bytes"] - before + size)
+    )
+    assert f"{file.name} does not hold its rows in the order of seq_id" in refused(copy).message

@@ -5,6 +5,7 @@ import itertools
 from collections import Counter
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from schemas.sequences import FORMS
@@ -277,3 +278,14 @@ def test_a_file_that_goes_away_under_a_run_is_named(tmp_path, workers):
     ):
         next(stream)
     assert any(file.name in error.value.message for file in files)
+
+
+def test_ids_in_another_order_than_the_text_are_found_when_they_are_read(tmp_path):
+    made = make_release(tmp_path, ((20, 20),), tokens=True)
+    snapshot = open_snapshot(str(made.release), reads="tokens")
+    [file] = data_files(made, "tokens")
+    rows = pq.read_table(file)
+    pq.write_table(rows.take(np.roll(np.arange(40), 20)), file, row_group_size=13)
+    [stream] = streams(snapshot, made)
+    with pytest.raises(SnapshotError, match=r"unit \d begins at seq_id"):
+        next(stream)
