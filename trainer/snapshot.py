@@ -15,6 +15,7 @@ import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -36,7 +37,7 @@ TRAIN = "train"
 _THREADS = 8
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)  # no slots: what is derived is kept
 class Snapshot:
     """What a run reads."""
 
@@ -74,7 +75,7 @@ class Snapshot:
         """Of the table that is read."""
         return storage.join(self.release, TOKENS.name if self.reads == "tokens" else self.stage)
 
-    @property
+    @cached_property
     def units(self) -> tuple[Ints, Ints, Ints]:
         """(units,) each: number of the file, its first row in the file, its rows in the file."""
         counts = [len(file.rows) for file in self.text]
@@ -84,7 +85,7 @@ class Snapshot:
         of_file = before[np.concatenate(([0], np.cumsum(counts)))[number]] if len(rows) else rows
         return number, before[:-1] - of_file, rows
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """What the order depends on: rows, files, row groups and split; 32 hexadecimal digits.
 
@@ -111,7 +112,7 @@ class Snapshot:
 
     def to_json(self) -> str:
         """All of it, to be kept with a run."""
-        values = {name: getattr(self, name) for name in self.__slots__}
+        values = {name: getattr(self, name) for name in (f.name for f in dataclasses.fields(self))}
         values |= {name: [dataclasses.asdict(f) for f in values[name]] for name in ("text", "tokens")}
         values["unit_rows"] = self.unit_rows.tolist()
         return json.dumps({"software": VERSION, **values}, indent=1) + "\n"
