@@ -58,7 +58,7 @@ def mask(
 ) -> Masked:
     """Mask R rows that lie end to end. `ids`: (T,), not changed; `lengths`, `seq_ids`: (R,).
 
-    Ids below FIRST_ORDINARY (special and reserved ones, <unk> too) are never chosen and never drawn. 20 ns a
+    Ids below FIRST_ORDINARY (special and reserved ones, <unk> too) are never chosen and never drawn. 8 ns a
     token.
     """
     drawn = words_of_rows(keys(seed, "masking", epoch, seq_ids), lengths)

@@ -118,8 +118,11 @@ class Snapshot:
         return json.dumps({"software": VERSION, **values}, indent=1) + "\n"
 
 
-def snapshot_of(text: str) -> Snapshot:
-    """A snapshot from `to_json`; the files are not looked at (`Snapshot.verify` does)."""
+def snapshot_of(text: str, release: str | None = None) -> Snapshot:
+    """A snapshot from `to_json`; the files are not looked at (`Snapshot.verify` does).
+
+    `release`: where the release lies now, if it was moved or copied since.
+    """
     try:
         values = json.loads(text)
         values.pop("software")
@@ -127,7 +130,7 @@ def snapshot_of(text: str) -> Snapshot:
             values[name] = tuple(_data_file(one) for one in values[name])
         values["languages"] = tuple(values["languages"])
         values["unit_rows"] = np.array(values["unit_rows"], np.int64)
-        return Snapshot(**values)
+        return Snapshot(**{**values, "release": release or values["release"]})
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise SnapshotError(f"this is no saved snapshot: {error!r}") from error
 

@@ -178,6 +178,13 @@ def test_text_and_ids_have_one_fingerprint_wherever_the_release_lies(made, copy)
     assert two.files != one.files
 
 
+def test_a_saved_snapshot_can_be_read_where_the_release_lies_now(made, copy):
+    moved = snapshot_of(open_snapshot(str(made.release)).to_json(), str(copy.release))
+    assert moved.uri == f"{copy.release}/stage1"
+    moved.verify()
+    assert moved.fingerprint == open_snapshot(str(made.release)).fingerprint
+
+
 def test_another_release_has_another_fingerprint(made, tmp_path):
     other = make_release(tmp_path, ((40, 24), (17,), (30, 35)))
     assert open_snapshot(str(other.release)).fingerprint != open_snapshot(str(made.release)).fingerprint
