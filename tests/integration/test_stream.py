@@ -1,4 +1,4 @@
-"""A release that Spark built is what the trainer's stream expects: its rows, its files, text and ids alike."""
+"""A release that Spark built is what the trainer's stream expects: rows, files, text and ids alike."""
 
 import itertools
 import shutil

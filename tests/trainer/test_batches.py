@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.tokenizer import BOS, EOS, FIRST_ORDINARY
@@ -51,6 +51,7 @@ def test_a_row_of_seven_in_pieces_of_three_tokens_of_text():
     assert (pieces.max_seqlen, pieces.text_tokens, pieces.n_rows) == (5, 9, 2)
 
 
+@settings(deadline=None)
 @given(LENGTHS, st.integers(3, 50))
 def test_split_rows_never_lose_a_token_and_pieces_keep_the_models_length(lengths, max_tokens):
     rows = rows_of(lengths)
@@ -69,6 +70,7 @@ def test_split_rows_never_lose_a_token_and_pieces_keep_the_models_length(lengths
     assert pieces.n_rows == len(lengths)
 
 
+@settings(deadline=None)
 @given(LENGTHS, st.integers(3, 50))
 def test_what_is_to_be_predicted_does_not_depend_on_the_models_length(lengths, max_tokens):
     rows = rows_of(lengths)
@@ -80,6 +82,7 @@ def test_what_is_to_be_predicted_does_not_depend_on_the_models_length(lengths, m
     assert not set(pieces.positions) & {*pieces.cu_seqlens[:-1].tolist(), *ends.tolist()}
 
 
+@settings(deadline=None)
 @given(LENGTHS, st.integers(3, 50), st.integers(0, 100))
 def test_microbatches_hold_all_pieces_in_order_within_the_budget(lengths, max_tokens, more):
     rows = rows_of(lengths)

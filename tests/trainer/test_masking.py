@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.tokenizer import FIRST_ORDINARY, MASK, UNK
@@ -89,6 +89,7 @@ def test_with_rate_1_every_ordinary_token_is_chosen():
     assert (got.places.tolist(), got.labels.tolist()) == ([1, 2], [40, 41])
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=12), st.randoms(use_true_random=False))
 def test_a_row_is_masked_alike_in_any_company(lengths, random):
     rows = [np.arange(FIRST_ORDINARY, FIRST_ORDINARY + n) for n in lengths]

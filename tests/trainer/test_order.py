@@ -6,7 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainer.order import epoch_order, unit_permutation
@@ -26,6 +26,7 @@ def all_rows(units) -> set[tuple[int, int]]:
     return {(unit, row) for unit, rows in enumerate(units) for row in range(rows)}
 
 
+@settings(deadline=None)
 @given(UNITS, st.integers(1, 12), st.integers(1, 50))
 def test_batches_of_any_size_hold_every_row_once_the_tail_included(units, lanes, size):
     order = order_of(units, lanes)
@@ -36,6 +37,7 @@ def test_batches_of_any_size_hold_every_row_once_the_tail_included(units, lanes,
     assert set(seen) == all_rows(units)
 
 
+@settings(deadline=None)
 @given(UNITS, st.integers(1, 12), st.data())
 def test_the_parts_of_any_number_of_ranks_are_the_batch_in_its_order(units, lanes, data):
     order = order_of(units, lanes)
@@ -48,6 +50,7 @@ def test_the_parts_of_any_number_of_ranks_are_the_batch_in_its_order(units, lane
     assert [*itertools.chain.from_iterable(parts)] == rows_between(order, start, stop)
 
 
+@settings(deadline=None)
 @given(UNITS, st.integers(1, 12), st.data())
 def test_what_lies_between_two_places_does_not_depend_on_how_one_got_there(units, lanes, data):
     order = order_of(units, lanes)
@@ -56,6 +59,7 @@ def test_what_lies_between_two_places_does_not_depend_on_how_one_got_there(units
     assert sorted(both) == sorted(rows_between(order, 0, order.rows))
 
 
+@settings(deadline=None)
 @given(UNITS, st.integers(1, 12))
 def test_a_span_says_what_its_lane_opens_next(units, lanes):
     order = order_of(units, lanes)
@@ -65,6 +69,7 @@ def test_a_span_says_what_its_lane_opens_next(units, lanes):
     assert spans[-1].next_unit is None
 
 
+@settings(deadline=None)
 @given(UNITS, st.integers(1, 12))
 def test_no_lane_is_longer_than_another_by_more_than_the_largest_unit(units, lanes):
     order = order_of(units, lanes)

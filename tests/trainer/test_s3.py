@@ -27,17 +27,20 @@ def endpoint(tmp_path_factory):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    log = (tmp_path_factory.mktemp("moto") / "log").open("w")
+    log_file = tmp_path_factory.mktemp("moto") / "log"
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with subprocess.Popen(command, stdout=log, stderr=log) as server:
+    with log_file.open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as server:
         for _ in range(300):
             with socket.socket() as client:
                 if client.connect_ex(("127.0.0.1", port)) == 0:
                     break
+            if server.poll() is not None:
+                pytest.fail(
+                    "moto's server did not start (is the extra dev installed?): " + log_file.read_text()
+                )
             time.sleep(0.1)
         yield f"http://127.0.0.1:{port}"
         server.terminate()
-    log.close()
 
 
 @pytest.fixture
