@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import multiprocessing
 import queue
+import signal
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -53,12 +55,13 @@ class Workers:
             q.cancel_join_thread()
 
     def _take(self, number: int) -> Made:
+        process = self._processes[number]
         while True:
+            alive = process.is_alive()  # asked first: what it said before it ended is still in the queue
             try:
                 made: Made | BaseException = self._queues[number].get(timeout=_LOOK_S)
             except queue.Empty:
-                process = self._processes[number]
-                if process.is_alive():
+                if alive:
                     continue
                 raise TeacherError(
                     f"loader process {number} ended with exit code {process.exitcode}",
@@ -72,6 +75,7 @@ class Workers:
 
 def _make(share: Callable[[], Share], position: Position, sink: Any) -> None:
     """The life of a loader process: it ends when the process that started it does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the rank, which then closes this one
     parent = multiprocessing.parent_process()
     assert parent is not None  # it is a child
     try:
@@ -80,6 +84,8 @@ def _make(share: Callable[[], Share], position: Position, sink: Any) -> None:
         while _put(sink, made_by.make(position), parent):
             position = position.after(config.batch_rows, rows)
     except Exception as error:  # whatever it is, the rank has to hear of it
+        if not isinstance(error, TeacherError):
+            error.add_note("in a loader process:\n" + traceback.format_exc())
         _put(sink, error, parent)
 
 
