@@ -91,7 +91,8 @@ class Snapshot:
 
         Not on where the release lies, and not on whether text or ids are read.
         """
-        facts = [self.rows_fingerprint, self.stage, self.split, [dataclasses.astuple(f) for f in self.text]]
+        files = [(file.path, file.size, file.footer, file.rows) for file in self.text]
+        facts = [self.rows_fingerprint, self.stage, self.split, files]
         digest = hashlib.sha256(json.dumps(facts).encode())
         digest.update(self.unit_rows.astype("<i8").tobytes())
         return digest.hexdigest()[:32]

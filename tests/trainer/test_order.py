@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainer.order import epoch_order, unit_permutation
+from trainer.state import VERSION
 
 UNITS = st.lists(st.integers(0, 40), min_size=1, max_size=30).filter(any)
 
@@ -124,3 +125,14 @@ def test_a_billion_rows_take_memory_for_their_units_only_and_a_seek_takes_no_tim
     began = time.process_time()
     assert len(rows_between(order, 765_432_100, 765_434_148)) == 2048
     assert time.process_time() - began < 0.2  # 2 ms here
+
+
+def test_the_order_of_states_of_version_1_is_this_one():
+    # A change here moves rows under runs that go on: it takes another state.VERSION.
+    order = order_of([3, 2, 4], lanes=2, epoch=1)
+    assert [rows_between(order, n, n + 1)[0] for n in range(9)] == [
+        *[(0, 0), (1, 0), (0, 1), (1, 1), (0, 2), (2, 0)],
+        *[(2, 1), (2, 2), (2, 3)],
+    ]
+    assert unit_permutation(6, key=5, epoch=1, unit=2).tolist() == [1, 2, 4, 3, 0, 5]
+    assert VERSION == 1
