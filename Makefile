@@ -37,6 +37,9 @@ bench-spoken: .venv/with-spark,page,dev  ## measure the spoken form against its 
 bench-tokenize: .venv/with-spark,page,dev  ## measure tokenising against its floors (needs a folder of text, see bench/)
 	@$(BIN)/python -m bench.tokenize
 
+bench-stream: .venv/with-spark,page,dev  ## measure the trainer's stream against its floors (needs a folder of text, see bench/)
+	@$(BIN)/python -m bench.stream
+
 bench-near: .venv/with-spark,page,dev  ## measure near de-duplication against its floors (needs a folder of text, see bench/)
 	@$(BIN)/python -m bench.near
 
@@ -59,5 +62,5 @@ clean:  ## remove all that make made, .venv included
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
 	@touch $(if $(findstring dev,$*),.venv/with-spark) $@
 
-.PHONY: help demo test test-all lint bench bench-spoken bench-tokenize bench-near language-data package clean
+.PHONY: help demo test test-all lint bench bench-spoken bench-tokenize bench-stream bench-near language-data package clean
 .PRECIOUS: .venv/with-%

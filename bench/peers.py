@@ -10,6 +10,8 @@ from pathlib import Path
 DATATROVE = ("datatrove[io]==0.10.1", "regex", "tokenizers", "xxhash<4")
 """The last three: its de-duplication imports them without asking for them."""
 
+HF_DATASETS = ("datasets==5.2.0", "tokenizers==0.23.3")
+
 NUM2WORDS2 = ("num2words2==1.0.20",)
 
 AS_SCRIPT = "-P"
@@ -76,6 +78,12 @@ def datatrove_tokens(python: Path, folder: Path, pieces: Path, work: Path, share
     """datatrove's tokenizer step over that share of a folder of Parquet."""
     script = Path(__file__).with_name("datatrove_tokens.py")
     return _encoded(python, AS_SCRIPT, script, folder, pieces, work, share)
+
+
+def hf_datasets_stream(python: Path, folder: Path, pieces: Path, share: float) -> Encoded:
+    """HF datasets streaming and HF tokenizers over that share of a folder of Parquet."""
+    script = Path(__file__).with_name("hf_datasets_stream.py")
+    return _encoded(python, AS_SCRIPT, script, folder, pieces, share)
 
 
 def _encoded(*command: object) -> Encoded:

@@ -21,6 +21,7 @@ from spark_jobs.near import NearConfig
 from spark_jobs.readers import FORMATS, REASONS
 from spark_jobs.recipe import Recipe, SourceConfig, load_recipe
 from tests.markdown import PAGES, ROOT, anchors, code, fences, prose, rows, section
+from trainer import cli as teacher
 
 README = ROOT / "README.md"
 RECIPE, TABLES = ROOT / "docs/recipe.md", ROOT / "docs/tables.md"
@@ -29,9 +30,14 @@ READERS = ROOT / "docs/readers.md"
 
 def commands() -> list[str]:
     """Every `corpus …` with arguments: lines of shell blocks, and code in the prose."""
+    return commands_of("corpus")
+
+
+def commands_of(program: str) -> list[str]:
+    """Those of `corpus` or `teacher`."""
     lines = [line for page in PAGES for fence in fences(page, "sh") for line in fence.text.splitlines()]
-    inline = [line for page in PAGES for line in re.findall(r"`(corpus \w+ [^`]+)`", prose(page))]
-    return [line for line in lines + inline if line.startswith("corpus ")]
+    inline = [line for page in PAGES for line in re.findall(rf"`({program} \w+ [^`]+)`", prose(page))]
+    return [line for line in lines + inline if line.startswith(f"{program} ")]
 
 
 @pytest.mark.parametrize("command", sorted(set(commands())))
@@ -42,14 +48,26 @@ def test_a_command_in_the_docs_parses(command):
         pytest.fail(f"{command}: not a command")
 
 
+@pytest.mark.parametrize("command", sorted(set(commands_of("teacher"))))
+def test_a_command_of_the_trainer_in_the_docs_parses(command):
+    try:
+        teacher._parser().parse_args(shlex.split(command)[1:])
+    except SystemExit:
+        pytest.fail(f"{command}: not a command")
+
+
 def test_the_docs_show_every_command_and_no_other():
     shown = {shlex.split(command)[1] for command in commands()}
     with pytest.raises(SystemExit), contextlib.redirect_stdout(io.StringIO()) as said:
         cli.main(["--help"])
     listed = set(re.findall(r"^    (\w+)\s", said.getvalue(), re.MULTILINE))
     assert shown == listed
-    table = {code(row[0]).split()[1] for row in rows(section(README, "## Commands"))}
-    assert table == listed
+    table = [code(row[0]).split() for row in rows(section(README, "## Commands"))]
+    assert {words[1] for words in table if words[0] == "corpus"} == listed
+    with pytest.raises(SystemExit), contextlib.redirect_stdout(io.StringIO()) as said:
+        teacher.main(["--help"])
+    listed = set(re.findall(r"^    (\w+)\s", said.getvalue(), re.MULTILINE))
+    assert {words[1] for words in table if words[0] == "teacher"} == listed
 
 
 def test_every_target_of_make_that_the_docs_name_exists():
@@ -246,7 +264,12 @@ def test_a_path_on_the_readers_page_has_the_language_it_says(row):
 
 
 @pytest.mark.parametrize(
-    ("file", "heading"), [("floors.toml", "## Figures"), ("near_floors.toml", "## Near duplicates")]
+    ("file", "heading"),
+    [
+        ("floors.toml", "## Figures"),
+        ("stream_floors.toml", "## The stream"),
+        ("near_floors.toml", "## Near duplicates"),
+    ],
 )
 def test_the_floors_on_the_performance_page_are_those_of_the_benchmark(file, heading):
     floors = tomllib.loads((ROOT / "bench" / file).read_text("utf-8")).values()
