@@ -150,7 +150,7 @@ def _build(options: argparse.Namespace) -> int:
 
     recipe = load_recipe(options.recipe, root=options.root)
     plan = plan_build(recipe, options.warehouse)
-    stored = sum(file.size for file in plan.files)
+    stored = sum(file.size for file in plan.inputs)
     session = session_of(options, f"corpus build {recipe.release}", stored)
     progress = Progress()
     if plan.done:
@@ -163,7 +163,7 @@ def _build(options: argparse.Namespace) -> int:
 def _run_build(plan: Any, config: Any, progress: Any) -> None:
     from spark_jobs.runner import Build
 
-    progress.line(f"building release {plan.recipe.release!r} from {len(plan.files):,} files")
+    progress.line(f"building release {plan.recipe.release!r} from {len(plan.inputs):,} files")
     with running_spark(config, plan.warehouse, progress, "build") as spark:
         Build(plan, spark, progress).run()
 
