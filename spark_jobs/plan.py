@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 
 import normalizers
 import schemas
@@ -23,7 +24,7 @@ from spark_jobs.recipe import Recipe
 from spark_jobs.scores import SCORES_VERSION
 from spark_jobs.warehouse import read_table
 
-INGEST_CODE = "ingest_v1"
+INGEST_CODE = "ingest_v2"
 """Change this when ingest gives other rows for the same file: what was read under the old name is read
 again."""
 
@@ -58,11 +59,12 @@ def plan_build(recipe: Recipe, warehouse: str | None) -> Plan:
     another recipe or other inputs.
     """
     held_out = read_held_out(recipe)
-    identity = held_out.id if held_out else "none"
+    # The words of a language decide which documents are hit when they are said.
+    identity = f"{held_out.id}/{code_version(normalizers)}" if held_out else "none"
     reading = f"{INGEST_CODE}|{SCORES_VERSION}|held_out={identity}|language={recipe.filters.check_language}"
     inputs = resolve_inputs(recipe, reading)
     files = inputs.files
-    facts = (code_version(), json.dumps(thresholds(recipe), sort_keys=True))
+    facts = (code_version(normalizers, schemas, spark_jobs), json.dumps(thresholds(recipe), sort_keys=True))
     run_id = _hash(*facts, recipe.sha256(), *(file.snapshot for file in files))
     if warehouse is None:
         return Plan(recipe, "", files, held_out, files, None, run_id, inputs.passed_over)
@@ -95,7 +97,7 @@ def read_held_out(recipe: Recipe) -> HeldOut | None:
     pattern = recipe.decontaminate.held_out
     if pattern is None:
         return None
-    return HeldOut.from_glob(recipe.root, pattern, ngram=recipe.decontaminate.ngram)
+    return HeldOut.from_glob(recipe.root, pattern, recipe.decontaminate.ngram, recipe.languages or None)
 
 
 def _difference(published: Manifest, recipe: Recipe, files: Sequence[InputFile]) -> str | None:
@@ -116,10 +118,10 @@ def thresholds(recipe: Recipe) -> dict[str, dict[str, float]]:
     return {lang: recipe.filters.thresholds(lang) for lang in recipe.languages or normalizers.languages()}
 
 
-def code_version() -> str:
-    """A hash of the code and the language data a release is made with: a build that was killed and is run
-    again with other code begins its release anew instead of mixing both."""
-    folders = (Path(module.__file__ or "").parent for module in (normalizers, schemas, spark_jobs))
+def code_version(*packages: ModuleType) -> str:
+    """A hash of the code and the language data in packages. Of all that a release is made with: a build that
+    was killed and is run again with other code begins its release anew instead of mixing both."""
+    folders = (Path(package.__file__ or "").parent for package in packages)
     sources = (path for folder in folders for path in folder.rglob("*") if path.suffix in (".py", ".toml"))
     return _hash(*(path.read_text("utf-8") for path in sorted(sources)))
 

@@ -137,7 +137,8 @@ class Build:
         plan, recipe = self.plan, self.plan.recipe
         began = time.monotonic()
         documents, documents_version = self._documents()
-        small = documents.drop("text", "scores", "identified", "held_out").persist()  # 60 bytes a document
+        small = documents.drop("text", "scores", "identified", "held_out", "held_out_set")
+        small.persist()  # 60 bytes a document
         duplicates = self._duplicates(small)
         near, near_counts = self._near_duplicates(decide.with_duplicates(documents, duplicates))
         decided = decide.with_near_duplicates(decide.with_duplicates(small, duplicates), near)
