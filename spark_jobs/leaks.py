@@ -47,7 +47,7 @@ class Leaks(NamedTuple):
 
 
 def find_leaks(packs: DataFrame, held_out: HeldOut) -> DataFrame:
-    """Rows of a release's table (seq_id, stage, lang, form, text) in; out a row for each row and key it holds.
+    """Rows of a release's table in (seq_id, stage, lang, form, text); out one for each of them and key in it:
 
     seq_id, lang, key (its place in `HeldOut.index(lang)`), held_out_set, is_certain. One pass over the text.
     """
@@ -121,8 +121,8 @@ def _in_lines(column: pa.Array, held_out: HeldOut, lang: str, *, lines_are_texts
 
 def _first_of_lines(block: Block, units: Units) -> Positions:
     """The first unit of each line that has one."""
-    first = np.unique(np.searchsorted(units.begins, np.flatnonzero(block.utf8 == ord("\n"))))
-    return first[first < len(units.begins)]
+    first = np.searchsorted(units.begins, np.flatnonzero(block.utf8 == ord("\n")))
+    return first[(np.diff(first, prepend=-1) > 0) & (first < len(units.begins))]
 
 
 def _of_block(
