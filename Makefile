@@ -40,6 +40,9 @@ bench-tokenize: .venv/with-spark,page,dev  ## measure tokenising against its flo
 bench-near: .venv/with-spark,page,dev  ## measure near de-duplication against its floors (needs a folder of text, see bench/)
 	@$(BIN)/python -m bench.near
 
+bench-heldout: .venv/with-spark,page,dev  ## measure the search for evaluation texts against its floors (needs a folder of text, see bench/)
+	@$(BIN)/python -m bench.heldout
+
 package: .venv/with-spark,page,dev  ## build the wheel that a cluster installs, into dist/
 	@$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	@ls -1 dist/*.whl
@@ -59,5 +62,5 @@ clean:  ## remove all that make made, .venv included
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
 	@touch $(if $(findstring dev,$*),.venv/with-spark) $@
 
-.PHONY: help demo test test-all lint bench bench-spoken bench-tokenize bench-near language-data package clean
+.PHONY: help demo test test-all lint bench bench-spoken bench-tokenize bench-near bench-heldout language-data package clean
 .PRECIOUS: .venv/with-%

@@ -88,13 +88,14 @@ def read_held_out(pattern: str, ngram: int, languages: list[str]) -> HeldOut:
     """The evaluation texts that a pattern names, as the user wrote it; ConfigError where there are none."""
     from spark_jobs.decontaminate import DecontaminateConfig
     from spark_jobs.heldout import HeldOut
+    from spark_jobs.heldout_files import EvaluationTexts
 
     try:
         DecontaminateConfig(ngram=ngram)
     except ConfigError as error:
         raise ConfigError("--ngram", ngram, accepted=error.accepted) from None
     root, rest = _rooted(pattern)
-    return HeldOut.from_glob(root, rest, ngram, languages, key=_KEY)
+    return HeldOut.of(EvaluationTexts.from_glob(root, rest, ngram, languages, key=_KEY))
 
 
 def _rooted(pattern: str) -> tuple[str, str]:

@@ -14,7 +14,6 @@ Nothing is hit that does not hold the words in one of the two forms. Price: docs
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,25 +22,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-import normalizers
 from normalizers.languages import language
 from spark_jobs import storage
 from spark_jobs.buffers import Block, Counts, Positions, blocks
-from spark_jobs.errors import ConfigError, CorpusError
-from spark_jobs.heldout_files import KEY, read_sets
+from spark_jobs.errors import CorpusError
+from spark_jobs.heldout_files import FORMAT, EvaluationTexts
 from spark_jobs.heldout_index import (
     CHARACTERS_A_WORD,
-    Built,
     Index,
     Units,
     build_index,
-    text_hashes,
     units_of,
 )
 from spark_jobs.said import both_forms
 
-FORMAT = "heldout_v2"
-"""Version of the units, the hashes and the file: an index of another one is not read."""
 UNNAMED = "evaluation texts"
 """The set of texts that come from no file."""
 _ARRAYS = ("keys", "first", "length", "sets", "offsets", "utf8")
@@ -52,7 +46,7 @@ class HeldOut:
     """Evaluation texts, ready to be looked for. Small enough to travel with the code to the workers."""
 
     id: str
-    """Hash of the texts as compared, of their sets and of `ngram`: equal ids find the same."""
+    """`EvaluationTexts.id` of what it was made of."""
     ngram: int
     """Words that make an n-gram."""
     n_texts: int
@@ -63,54 +57,37 @@ class HeldOut:
     characters: Index
 
     @classmethod
+    def of(cls, given: EvaluationTexts) -> HeldOut:
+        """The index of some texts.
+
+        Where nothing in them is said in other words, this costs a twentieth of a second a language; else a
+        language is loaded, up to a second.
+        """
+        names = tuple(sorted(given.sets))
+        listed = [pa.array(given.sets[name], pa.large_string()) for name in names]
+        texts = _distinct(*_joined([(column, np.full(len(column), n)) for n, column in enumerate(listed)]))
+        said = {lang: _said(*texts, lang) for lang in given.languages}
+        written = (pc.utf8_lower(texts[0]), texts[1])
+        indexes = []
+        for characters, n in ((False, given.ngram), (True, given.ngram * CHARACTERS_A_WORD)):
+            own = [forms for lang, forms in said.items() if _by_characters(lang) == characters]
+            column, of_set = _distinct(*_joined([written, *own]))
+            indexes.append(build_index(column, of_set, n, characters=characters))
+        return cls(given.id, given.ngram, given.n_texts, names, *indexes)
+
+    @classmethod
     def from_sets(
         cls, sets: Mapping[str, Sequence[str]], ngram: int = 8, languages: Sequence[str] | None = None
     ) -> HeldOut:
-        """An index of named sets of texts, in any languages and any order.
-
-        `languages`: those the texts are said in, all that normalizers know if none is given. Where nothing in
-        the texts is said in other words, this costs a twentieth of a second a language; else a language is
-        loaded, up to a second.
-        """
-        names = tuple(sorted(sets))
-        listed = [pa.array(sets[name], pa.large_string()) for name in names]
-        texts = _distinct(*_joined([(column, np.full(len(column), n)) for n, column in enumerate(listed)]))
-        said = {lang: _said(*texts, lang) for lang in languages or normalizers.languages()}
-        indexes = []
-        for characters, n in ((False, ngram), (True, ngram * CHARACTERS_A_WORD)):
-            own = [said[lang] for lang in said if _by_characters(lang) == characters]
-            column, of_set = _distinct(*_joined([(pc.utf8_lower(texts[0]), texts[1]), *own]))
-            indexes.append(build_index(column, of_set, n, characters=characters))
-        n_texts = len(text_hashes(pc.utf8_lower(texts[0])))
-        identity = _identity(names, ngram, indexes)
-        return cls(identity, ngram, n_texts, names, indexes[0].index, indexes[1].index)
+        """The index of named sets of texts, see `EvaluationTexts.from_sets`."""
+        return cls.of(EvaluationTexts.from_sets(sets, ngram, languages))
 
     @classmethod
     def from_texts(
         cls, texts: Sequence[str], ngram: int = 8, languages: Sequence[str] | None = None
     ) -> HeldOut:
-        """An index of some texts without a set's name, see `from_sets`."""
+        """The index of texts of one set without a name."""
         return cls.from_sets({UNNAMED: texts}, ngram, languages)
-
-    @classmethod
-    def from_glob(
-        cls,
-        root: str,
-        pattern: str,
-        ngram: int = 8,
-        languages: Sequence[str] | None = None,
-        *,
-        key: str = KEY,
-    ) -> HeldOut:
-        """An index of the files below `root` that a pattern names, a set each, named relative to `root`.
-
-        ConfigError that names `key` where there are none, one cannot be read or none has a word.
-        """
-        sets = read_sets(root, pattern, key)
-        held_out = cls.from_sets(sets, ngram, languages)
-        if not held_out.n_texts:
-            raise ConfigError(key, ", ".join(sets), accepted="files with at least one text")
-        return held_out
 
     def hits(self, texts: pa.Array | pa.ChunkedArray, lang: str) -> pa.Array:
         """How many different n-grams of evaluation texts each text holds, int32, null for a null text.
@@ -234,11 +211,3 @@ def _distinct(texts: pa.Array, of_set: Counts) -> tuple[pa.Array, Counts]:
     codes = texts.dictionary_encode().indices.to_numpy()
     first = np.sort(np.unique(codes, return_index=True)[1])
     return texts.take(pa.array(first)), of_set[first]
-
-
-def _identity(names: Sequence[str], ngram: int, built: Sequence[Built]) -> str:
-    """See `HeldOut.id`."""
-    digest = hashlib.sha256(json.dumps([FORMAT, ngram, *names]).encode())
-    for part in built:
-        digest.update(part.hashes.astype("<u8").tobytes() + part.sets.astype("<i8").tobytes())
-    return digest.hexdigest()[:32]

@@ -175,18 +175,7 @@ def run_hashes(hashes: Hashes, begins: Positions, ends: Positions) -> Hashes:
     return mix(np.add.reduceat(placed, bounds[:-1]) + counts.astype(np.uint64))
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
-    """An index, and the texts it was made of: those with a unit, equal ones once, in the order given."""
-
-    index: Index
-    hashes: Hashes
-    """A hash of all units of each text."""
-    sets: Counts
-    """The set of each text."""
-
-
-def build_index(lowered: pa.Array, sets: Counts, n: int, *, characters: bool) -> Built:
+def build_index(lowered: pa.Array, sets: Counts, n: int, *, characters: bool) -> Index:
     """The index of lower-cased texts, each of the set whose number stands beside it; sets ascend."""
     parts = [units_of(block, characters=characters) for block in blocks(lowered)]
     sizes = _joined([unit.ends - unit.begins for unit in parts], np.int64)
@@ -204,10 +193,7 @@ def build_index(lowered: pa.Array, sets: Counts, n: int, *, characters: bool) ->
     keys, one = np.unique(found, return_index=True)  # the first of equal ones: that of the first set
     begins, lengths = np.concatenate((at, first[short])), np.concatenate((np.full(len(at), n), counts[short]))
     of_key = sets[np.searchsorted(first, begins[one], "right") - 1]
-    index = Index(n, keys, begins[one], lengths[one], of_key, offsets, utf8)
-    given = np.flatnonzero(counts)
-    whole, places = np.unique(run_hashes(hashes, first[given], first[given + 1]), return_index=True)
-    return Built(index, whole, sets[given[places]])
+    return Index(n, keys, begins[one], lengths[one], of_key, offsets, utf8)
 
 
 def text_hashes(lowered: pa.Array) -> Hashes:

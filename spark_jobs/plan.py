@@ -17,7 +17,7 @@ from schemas.ledger import LEDGER
 from spark_jobs import storage
 from spark_jobs.config import plain
 from spark_jobs.errors import ConfigError, GateError
-from spark_jobs.heldout import HeldOut
+from spark_jobs.heldout_files import EvaluationTexts
 from spark_jobs.inputs import InputFile, resolve_inputs
 from spark_jobs.manifest import Manifest, read_manifest, release_folder
 from spark_jobs.recipe import Recipe
@@ -36,7 +36,7 @@ class Plan:
     recipe: Recipe
     warehouse: str
     files: list[InputFile]
-    held_out: HeldOut | None
+    held_out: EvaluationTexts | None
     missing: list[InputFile]
     """Files that were never ingested in this version."""
     published: Manifest | None
@@ -92,12 +92,12 @@ def full_path(warehouse: str) -> str:
     return full
 
 
-def read_held_out(recipe: Recipe) -> HeldOut | None:
+def read_held_out(recipe: Recipe) -> EvaluationTexts | None:
     """The evaluation texts that the recipe names."""
     pattern = recipe.decontaminate.held_out
     if pattern is None:
         return None
-    return HeldOut.from_glob(recipe.root, pattern, recipe.decontaminate.ngram, recipe.languages or None)
+    return EvaluationTexts.from_glob(recipe.root, pattern, recipe.decontaminate.ngram, recipe.languages)
 
 
 def _difference(published: Manifest, recipe: Recipe, files: Sequence[InputFile]) -> str | None:

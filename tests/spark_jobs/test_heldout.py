@@ -13,6 +13,7 @@ from normalizers import sentences, to_spoken_text
 from spark_jobs import buffers, heldout_index
 from spark_jobs.errors import ConfigError, CorpusError
 from spark_jobs.heldout import HeldOut
+from spark_jobs.heldout_files import EvaluationTexts
 
 LINE = "the quick brown fox jumps over the lazy dog today"  # ten words: three 8-grams
 KANJI = "吾輩は猫である。名前はまだ無い。どこで生れたか"  # 21 letters: six 16-grams
@@ -289,12 +290,18 @@ def test_the_order_of_sets_and_of_their_texts_does_not_matter_and_their_names_do
     assert HeldOut.from_sets({"a": [LINE], "b": ["stop", KANJI]}).id != one.id
 
 
-def test_the_languages_count_only_where_they_say_something_else():
-    assert HeldOut.from_texts([LINE], languages=["en"]).id == HeldOut.from_texts([LINE], languages=["de"]).id
-    number = LINE + " 7"
-    assert (
-        HeldOut.from_texts([number], languages=["en"]).id != HeldOut.from_texts([number], languages=["de"]).id
-    )
+def test_the_languages_that_the_texts_are_said_in_count_in_any_order():
+    ids = {
+        tuple(langs): HeldOut.from_texts([LINE], 8, langs).id
+        for langs in (["en", "de"], ["de", "en"], ["de"])
+    }
+    assert ids["en", "de"] == ids["de", "en"] != ids["de",]
+
+
+def test_no_language_is_loaded_to_tell_texts_from_others(monkeypatch):
+    monkeypatch.setattr("normalizers.spoken.probe_of", None)
+    texts = EvaluationTexts.from_sets({"a": ["wake me at 7:30", "..."]})
+    assert (texts.n_texts, len(texts.id)) == (1, 32)
 
 
 # --- identity and files
@@ -330,13 +337,13 @@ def test_texts_are_read_from_txt_tsv_and_jsonl_below_a_folder(tmp_path):
     (tmp_path / "evaluation" / "a.txt").write_bytes(b"\xef\xbb\xbf" + LINE.encode() + b"\r\n\r\nstop\r\n")
     (tmp_path / "evaluation" / "b.tsv").write_text(f"go on\tlabel\n{LINE} again\tother\n")
     (tmp_path / "evaluation" / "ja" / "c.jsonl").write_text(json.dumps({"text": KANJI, "id": 1}) + "\n\n")
-    held_out = HeldOut.from_glob(str(tmp_path), "evaluation")
+    held_out = EvaluationTexts.from_glob(str(tmp_path), "evaluation")
     assert held_out.n_texts == 5
     sets = {"a.txt": [LINE, "stop"], "b.tsv": ["go on", LINE + " again"], "ja/c.jsonl": [KANJI]}
     named = {f"evaluation/{name}": texts for name, texts in sets.items()}
     assert held_out.id == HeldOut.from_sets(named).id
-    assert held_out.sets == tuple(named)
-    assert HeldOut.from_glob(str(tmp_path), "evaluation/*.t*").n_texts == 4
+    assert list(held_out.sets) == list(named)
+    assert EvaluationTexts.from_glob(str(tmp_path), "evaluation/*.t*").n_texts == 4
 
 
 @pytest.mark.parametrize(
@@ -353,6 +360,6 @@ def test_texts_are_read_from_txt_tsv_and_jsonl_below_a_folder(tmp_path):
 def test_a_file_that_gives_no_text_is_a_wrong_value_of_its_key(tmp_path, name, content, words):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ConfigError) as caught:
-        HeldOut.from_glob(str(tmp_path), "x.*")
+        EvaluationTexts.from_glob(str(tmp_path), "x.*")
     assert caught.value.key == "decontaminate.held_out"
     assert words in str(caught.value)
