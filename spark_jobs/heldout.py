@@ -7,13 +7,15 @@ n-gram of units that it shares with an evaluation text; an evaluation text short
 document that is nothing else. n = 8 words is the least that GPT-3 used (Brown et al. 2020, appendix C).
 
 Both sides are compared in two forms, as written and as said (said.py), so that "7:30" does not hide from
-"seven thirty". A document is said in its language; an evaluation text has none and is said in each.
+"seven thirty". A document is said in its language; an evaluation text has none and is said in each. An n-gram
+of a said form counts if half of its units stand in the text as written.
 
 Nothing is hit that does not hold the words in one of the two forms. Price: docs/performance.md.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +26,7 @@ import pyarrow.compute as pc
 
 from normalizers.languages import language
 from spark_jobs import storage
-from spark_jobs.buffers import Block, Counts, Positions, blocks
+from spark_jobs.buffers import Block, Counts, Flags, Positions, blocks, count_before, ranges
 from spark_jobs.errors import CorpusError
 from spark_jobs.heldout_files import FORMAT, EvaluationTexts
 from spark_jobs.heldout_index import (
@@ -32,9 +34,11 @@ from spark_jobs.heldout_index import (
     Index,
     Units,
     build_index,
+    short_texts,
+    text_of,
     units_of,
 )
-from spark_jobs.said import both_forms
+from spark_jobs.said import BothForms, both_forms
 
 UNNAMED = "evaluation texts"
 """The set of texts that come from no file."""
@@ -66,7 +70,7 @@ class HeldOut:
         names = tuple(sorted(given.sets))
         listed = [pa.array(given.sets[name], pa.large_string()) for name in names]
         texts = _distinct(*_joined([(column, np.full(len(column), n)) for n, column in enumerate(listed)]))
-        said = {lang: _said(*texts, lang) for lang in given.languages}
+        said = {lang: _said(*texts, lang, given.ngram) for lang in given.languages}
         written = (pc.utf8_lower(texts[0]), texts[1])
         indexes = []
         for characters, n in ((False, given.ngram), (True, given.ngram * CHARACTERS_A_WORD)):
@@ -116,22 +120,29 @@ class HeldOut:
     def found(self, column: pa.Array, lang: str) -> tuple[Positions, Positions]:
         """Which row holds which key of `index(lang)`, in one of its forms: pairs, each once, ascending."""
         forms, index = both_forms(column, lang), self.index(lang)
-        rows, keys = self._found(forms.written, lang)
-        if len(forms.rows):
-            said_rows, said_keys = self._found(forms.said, lang)
-            rows, keys = np.append(rows, forms.rows[said_rows]), np.append(keys, said_keys)
+        parts = [(np.zeros(0, np.int64), np.zeros(0, np.int64))]
+        for block in blocks(forms.written):
+            texts, keys = index.found(self.units(block, lang))
+            parts.append((block.rows.start + texts, keys))
+        for block in blocks(forms.said):
+            units = self.units(block, lang)
+            texts, keys = index.found(units, functools.partial(self.counts, forms, block, units, lang))
+            parts.append((forms.rows[block.rows.start + texts], keys))
+        rows, keys = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         n_keys = max(1, len(index.keys))
         pairs = np.unique(rows * n_keys + keys)
         return pairs // n_keys, pairs % n_keys
 
-    def _found(self, lowered: pa.Array, lang: str) -> tuple[Positions, Positions]:
-        parts = [
-            (block.rows.start + rows, keys)
-            for block in blocks(lowered)
-            for rows, keys in [self.index(lang).found(self.units(block, lang))]
-        ]
-        none = np.zeros(0, np.int64)
-        return np.concatenate([none, *(r for r, _ in parts)]), np.concatenate([none, *(k for _, k in parts)])
+    def counts(self, forms: BothForms, block: Block, units: Units, lang: str, at: Positions) -> Flags:
+        """Whether n-grams of a block of `forms.said`, which begin at the units `at`, are evidence.
+
+        At least half of their units have to stand in the text as written. Else a date or an address would be
+        an n-gram by itself, "h t t p s colon slash slash", and one evaluation text with it would leave out a
+        fifth of all German text (docs/performance.md).
+        """
+        n = self.index(lang).ngram
+        kept = forms.kept(block, units, ranges(at, at + n), functools.partial(self.units, lang=lang))
+        return _half(kept.reshape(len(at), n).sum(axis=1), n)
 
     def units(self, block: Block, lang: str) -> Units:
         """The units of a block of lower-cased texts of a language."""
@@ -192,10 +203,35 @@ def _by_characters(lang: str) -> bool:
     return language(lang).characters_per_word > 0
 
 
-def _said(texts: pa.Array, of_set: Counts, lang: str) -> tuple[pa.Array, Counts]:
-    """The texts that change by more than case when they are said in a language, and their sets."""
+def _half(kept: Counts, n: int) -> Flags:
+    enough: Flags = 2 * kept >= n
+    return enough
+
+
+def _said(texts: pa.Array, of_set: Counts, lang: str, words: int) -> tuple[pa.Array, Counts]:
+    """What the said form of texts adds, and its sets: stretches of n-grams that are evidence (see
+    `HeldOut.counts`), and whole texts that are shorter than an n-gram."""
+    characters = _by_characters(lang)
+    n = words * (CHARACTERS_A_WORD if characters else 1)
+    read = functools.partial(units_of, characters=characters)
     forms = both_forms(texts, lang)
-    return forms.said, of_set[forms.rows]
+    added: list[str] = []
+    rows: list[int] = []
+    for block in blocks(forms.said):
+        units = read(block)
+        kept = forms.kept(block, units, np.arange(len(units.begins)), read)
+        at = ranges(units.first[:-1], np.maximum(units.first[1:] - n + 1, units.first[:-1]))
+        before = count_before(kept, np.arange(len(kept) + 1))
+        at = at[_half(before[at + n] - before[at], n)]
+        text = text_of(units, at)
+        new = np.append(True, (np.diff(at) > 1) | (np.diff(text) > 0))[: len(at)]
+        low, high = at[new], at[np.append(new[1:], True)[: len(at)]] + n
+        short = short_texts(units.first, n)
+        low, high = np.append(low, units.first[short]), np.append(high, units.first[short + 1])
+        rows += (block.rows.start + text_of(units, low)).tolist()
+        for begin, end in zip(units.begins[low].tolist(), units.ends[high - 1].tolist(), strict=True):
+            added.append(block.utf8[begin:end].tobytes().decode())
+    return pa.array(added, pa.large_string()), of_set[forms.rows[rows]] if rows else of_set[:0]
 
 
 def _joined(columns: Sequence[tuple[pa.Array, Counts]]) -> tuple[pa.Array, Counts]:

@@ -7,6 +7,7 @@ letter or digit. Hashes find candidates, a comparison of the units themselves de
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -92,13 +93,19 @@ class Index:
         # What travels to the workers is the contract, not the table of bits that each can make for itself.
         return {name: value for name, value in self.__dict__.items() if not name.startswith("_")}
 
-    def found(self, units: Units) -> tuple[Positions, Positions]:
+    def found(
+        self, units: Units, counts: Callable[[Positions], Flags] | None = None
+    ) -> tuple[Positions, Positions]:
         """Which text holds which key: pairs, each once, ascending.
 
-        A text holds the n-grams that stand in it, and a shorter key that is all of it.
+        A text holds the n-grams that stand in it, and a shorter key that is all of it. `counts`: of the first
+        units of n-grams those that count, all without it.
         """
         n_keys = max(1, len(self.keys))
         at, key = self.ngrams(units)
+        if counts and len(at):
+            chosen = counts(at)
+            at, key = at[chosen], key[chosen]
         short = short_texts(units.first, self.ngram)
         which, whole_key = self.runs(units, units.first[short], units.first[short + 1])
         pairs = np.concatenate((text_of(units, at) * n_keys + key, short[which] * n_keys + whole_key))

@@ -6,13 +6,14 @@ and a line or several that are a short evaluation text as a whole, are only like
 of decides: the documents that the release kept hold them too, or no one does. Of utterances, which have no
 line breaks, each line is one.
 
-Likely ones are rare, so the documents are rarely read. Packs in spoken form are compared as they stand,
-others in both forms.
+Likely is also what packs in spoken form hold, which are compared as they stand, and what only the spoken form
+of the others holds: there an n-gram counts if half of its words stand in the document as written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -27,7 +28,7 @@ from spark_jobs.buffers import Block, Flags, Positions, blocks
 from spark_jobs.heldout import HeldOut
 from spark_jobs.heldout_index import Index, Units, text_of
 from spark_jobs.manifest import Manifest
-from spark_jobs.said import both_forms, lowered
+from spark_jobs.said import BothForms, both_forms, lowered
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -88,10 +89,12 @@ def leaks(packs: pa.Array, lang: str, held_out: HeldOut, *, is_spoken: bool, lin
     """
     index = held_out.index(lang)
     if is_spoken:
-        found = [_in_lines(lowered(packs), held_out, lang, lines_are_texts=lines_are_texts)]
+        spoken = _in_lines(lowered(packs), held_out, lang, lines_are_texts=lines_are_texts)
+        # Which of its words were numbers is not to be seen in it, see `HeldOut.counts`.
+        found = [spoken._replace(certain=spoken.certain & lines_are_texts)]
     else:
         forms = both_forms(packs, lang)
-        said = _in_lines(forms.said, held_out, lang, lines_are_texts=lines_are_texts)
+        said = _in_lines(forms.said, held_out, lang, forms, lines_are_texts=lines_are_texts)
         # A pack may begin or end inside of an over-long sentence, which then is said otherwise there.
         likely = said.certain & lines_are_texts
         found = [
@@ -106,14 +109,17 @@ def leaks(packs: pa.Array, lang: str, held_out: HeldOut, *, is_spoken: bool, lin
     return Leaks(pairs // n_keys, pairs % n_keys, sure)
 
 
-def _in_lines(column: pa.Array, held_out: HeldOut, lang: str, *, lines_are_texts: bool) -> Leaks:
-    """Every occurrence in a lower-cased column."""
+def _in_lines(
+    column: pa.Array, held_out: HeldOut, lang: str, forms: BothForms | None = None, *, lines_are_texts: bool
+) -> Leaks:
+    """Every occurrence in a lower-cased column; `forms`: those whose `said` it is."""
     found = [Leaks(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.bool_))]
     for block in blocks(column):
         units = held_out.units(block, lang)
+        counts = functools.partial(held_out.counts, forms, block, units, lang) if forms else None
         first = _first_of_lines(block, units)
         for at, keys, certain in _of_block(
-            units, first, held_out.index(lang), lines_are_texts=lines_are_texts
+            units, first, held_out.index(lang), counts, lines_are_texts=lines_are_texts
         ):
             found.append(Leaks(block.rows.start + text_of(units, at), keys, certain))
     return Leaks(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
@@ -126,10 +132,18 @@ def _first_of_lines(block: Block, units: Units) -> Positions:
 
 
 def _of_block(
-    units: Units, first: Positions, index: Index, *, lines_are_texts: bool
+    units: Units,
+    first: Positions,
+    index: Index,
+    counts: Callable[[Positions], Flags] | None,
+    *,
+    lines_are_texts: bool,
 ) -> Iterator[tuple[Positions, Positions, Flags]]:
     """First unit, key, and whether it is certain: n-grams, then whole lines."""
     at, keys = index.ngrams(units)
+    if counts and len(at):
+        chosen = counts(at)
+        at, keys = at[chosen], keys[chosen]
     last_line = np.searchsorted(first, at + index.ngram - 1, "right")
     inside = last_line == np.searchsorted(first, at, "right")
     kept = inside | (not lines_are_texts)
