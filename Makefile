@@ -46,6 +46,9 @@ bench-near: .venv/with-spark,page,dev  ## measure near de-duplication against it
 bench-utterances: .venv/with-spark,page,dev  ## measure Stage 2 against its floors (needs a folder of utterances, see bench/)
 	@$(BIN)/python -m bench.utterances
 
+bench-heldout: .venv/with-spark,page,dev  ## measure the search for evaluation texts against its floors (needs a folder of text, see bench/)
+	@$(BIN)/python -m bench.heldout
+
 package: .venv/with-spark,page,dev  ## build the wheel that a cluster installs, into dist/
 	@$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	@ls -1 dist/*.whl
@@ -65,5 +68,5 @@ clean:  ## remove all that make made, .venv included
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
 	@touch $(if $(findstring dev,$*),.venv/with-spark) $@
 
-.PHONY: help demo test test-all lint bench bench-spoken bench-tokenize bench-stream bench-near bench-utterances language-data package clean
+.PHONY: help demo test test-all lint bench bench-spoken bench-tokenize bench-stream bench-near bench-heldout bench-utterances language-data package clean
 .PRECIOUS: .venv/with-%

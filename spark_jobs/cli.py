@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from schemas.version import VERSION
+from spark_jobs.check import add_check
 from spark_jobs.errors import ConfigError, CorpusError
 from spark_jobs.options import (
     EXITS,
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_build(commands)
     _add_status(commands)
     _add_stats(commands)
+    add_check(commands)
     _add_split(commands)
     add_tokenizer(commands)
     add_tokenize(commands)

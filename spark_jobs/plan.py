@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 
 import normalizers
 import schemas
@@ -16,7 +17,7 @@ from schemas.ledger import LEDGER
 from spark_jobs import storage
 from spark_jobs.config import plain
 from spark_jobs.errors import ConfigError, GateError
-from spark_jobs.heldout import HeldOut
+from spark_jobs.heldout_files import EvaluationTexts
 from spark_jobs.inputs import InputFile, resolve_inputs
 from spark_jobs.manifest import Manifest, read_manifest, release_folder
 from spark_jobs.recipe import Recipe
@@ -25,7 +26,7 @@ from spark_jobs.tokenizer.store import read_card, tokenizers
 from spark_jobs.utterances.files import resolve
 from spark_jobs.warehouse import read_table
 
-INGEST_CODE = "ingest_v1"
+INGEST_CODE = "ingest_v2"
 """Change this when ingest gives other rows for the same file: what was read under the old name is read
 again."""
 
@@ -37,7 +38,7 @@ class Plan:
     recipe: Recipe
     warehouse: str
     files: list[InputFile]
-    held_out: HeldOut | None
+    held_out: EvaluationTexts | None
     missing: list[InputFile]
     """Files that were never ingested in this version."""
     published: Manifest | None
@@ -67,12 +68,13 @@ def plan_build(recipe: Recipe, warehouse: str | None) -> Plan:
     another recipe or other inputs.
     """
     held_out = read_held_out(recipe)
-    identity = held_out.id if held_out else "none"
+    # The words of a language decide which documents are hit when they are said.
+    identity = f"{held_out.id}/{code_version(normalizers)}" if held_out else "none"
     reading = f"{INGEST_CODE}|{SCORES_VERSION}|held_out={identity}|language={recipe.filters.check_language}"
     inputs = resolve_inputs(recipe, reading)
     files = inputs.files
     utterances = resolve(recipe.utterances, recipe.root) if recipe.utterances else []
-    facts = [code_version(), json.dumps(thresholds(recipe), sort_keys=True)]
+    facts = [code_version(normalizers, schemas, spark_jobs), json.dumps(thresholds(recipe), sort_keys=True)]
     facts += [recipe.sha256(), *(file.snapshot for file in [*files, *utterances])]
     if warehouse is None:
         run_id = _hash(*facts)
@@ -117,12 +119,12 @@ def full_path(warehouse: str) -> str:
     return full
 
 
-def read_held_out(recipe: Recipe) -> HeldOut | None:
+def read_held_out(recipe: Recipe) -> EvaluationTexts | None:
     """The evaluation texts that the recipe names."""
     pattern = recipe.decontaminate.held_out
     if pattern is None:
         return None
-    return HeldOut.from_glob(recipe.root, pattern, ngram=recipe.decontaminate.ngram)
+    return EvaluationTexts.from_glob(recipe.root, pattern, recipe.decontaminate.ngram, recipe.languages)
 
 
 def _difference(published: Manifest, recipe: Recipe, files: Sequence[InputFile]) -> str | None:
@@ -143,10 +145,10 @@ def thresholds(recipe: Recipe) -> dict[str, dict[str, float]]:
     return {lang: recipe.filters.thresholds(lang) for lang in recipe.languages or normalizers.languages()}
 
 
-def code_version() -> str:
-    """A hash of the code and the language data a release is made with: a build that was killed and is run
-    again with other code begins its release anew instead of mixing both."""
-    folders = (Path(module.__file__ or "").parent for module in (normalizers, schemas, spark_jobs))
+def code_version(*packages: ModuleType) -> str:
+    """A hash of the code and the language data in packages. Of all that a release is made with: a build that
+    was killed and is run again with other code begins its release anew instead of mixing both."""
+    folders = (Path(package.__file__ or "").parent for package in packages)
     sources = (path for folder in folders for path in folder.rglob("*") if path.suffix in (".py", ".toml"))
     return _hash(*(path.read_text("utf-8") for path in sorted(sources)))
 

@@ -182,7 +182,7 @@ def _sources_grid(figures: Figures) -> Grid:
 def _dropped_grid(figures: Figures) -> Grid:
     grid = grid_of("left out", "reason", "documents", "words")
     for reason, count in figures["dropped"].items():
-        grid.add_row(reason, f"{count['documents']:,}", f"{count['words']:,}")
+        grid.add_row(escape(reason), f"{count['documents']:,}", f"{count['words']:,}")
     for source in figures["ingest"].values():
         for reason, n in source["records"].items():
             if reason not in ("kept",):

@@ -30,6 +30,7 @@ from spark_jobs.assemble import Assembly, assemble
 from spark_jobs.config import plain
 from spark_jobs.errors import CorpusError
 from spark_jobs.figures import PackCount, count_packs, packs_ledger, statistics_rows, words_by_form
+from spark_jobs.heldout import HeldOut
 from spark_jobs.ingest import Ingest, clear_staging, read_documents, staged_rejections
 from spark_jobs.manifest import Manifest, TableEntry, release_folder, write_manifest
 from spark_jobs.near import NearCounts, near_duplicates
@@ -132,7 +133,8 @@ class Build:
         }
         formats = {s.name: s.format for s in sources}
         language = self.plan.recipe.filters.check_language
-        return Ingest(options, dict(formats), staging, self.plan.held_out, language)
+        held_out = HeldOut.of(self.plan.held_out) if self.plan.held_out else None
+        return Ingest(options, dict(formats), staging, held_out, language)
 
     def _documents_by_file(self, path: str, snapshots: list[str]) -> dict[tuple[str, str], decide.Count]:
         """(snapshot, language) -> documents, of these files."""
@@ -152,7 +154,8 @@ class Build:
         plan, recipe = self.plan, self.plan.recipe
         began = time.monotonic()
         documents, documents_version = self._documents()
-        small = documents.drop("text", "scores", "identified", "held_out").persist()  # 60 bytes a document
+        small = documents.drop("text", "scores", "identified", "held_out", "held_out_set")
+        small.persist()  # 60 bytes a document
         duplicates = self._duplicates(small)
         near, near_counts = self._near_duplicates(decide.with_duplicates(documents, duplicates))
         decided = decide.with_near_duplicates(decide.with_duplicates(small, duplicates), near)

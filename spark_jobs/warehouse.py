@@ -105,10 +105,14 @@ def create(spark: SparkSession, path: str, table: Table) -> None:
 
 
 def append(rows: DataFrame, path: str, run: str, lineage: Mapping[str, Any]) -> None:
-    """Append once a run: the same `run` again changes nothing (Delta's txnAppId and txnVersion)."""
+    """Append once a run: the same `run` again changes nothing (Delta's txnAppId and txnVersion).
+
+    A table that an earlier version made gets the columns that the contract has gained, null in its old rows.
+    """
     (
         rows.write.format("delta")
         .mode("append")
+        .option("mergeSchema", "true")
         .option("txnAppId", run)
         .option("txnVersion", 1)
         .option("userMetadata", json.dumps(lineage, sort_keys=True))

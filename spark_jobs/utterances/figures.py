@@ -148,7 +148,10 @@ def _of_source(
     seen = sum((g.seen for g in mine.values()), Count())
     rows = sum((g.texts for g in mine.values()), Count())
     lines = _group("count", key, seen, rows, {KEPT: rows, REPEATS: _less(seen, rows)})
-    for step, belongs in (("decontaminate", _is_held_out), ("filter", lambda reason: reason == FEW_TOKENS)):
+    for step, belongs in (
+        ("decontaminate", decontaminate.is_held_out),
+        ("filter", lambda reason: reason == FEW_TOKENS),
+    ):
         dropped = {reason: g.texts for reason, g in mine.items() if reason is not None and belongs(reason)}
         out = _less(rows, sum(dropped.values(), Count()))
         lines += _group(step, key, rows, out, {KEPT: out, **dropped})
@@ -158,10 +161,6 @@ def _of_source(
     out = drawn.drawn if drawn else Count()
     parts = {KEPT: out, COPIES if out.rows > damped.rows else "not_drawn_v1": _less(damped, out)}
     return lines + _group("resample", key, damped, out, parts)
-
-
-def _is_held_out(reason: str) -> bool:
-    return reason.partition(":")[0] == decontaminate.REASON
 
 
 def _less(one: Count, other: Count) -> Count:

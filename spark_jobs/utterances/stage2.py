@@ -16,6 +16,7 @@ from schemas.version import VERSION
 from spark_jobs import storage, warehouse
 from spark_jobs.decide import Count
 from spark_jobs.errors import CorpusError
+from spark_jobs.heldout import HeldOut
 from spark_jobs.manifest import TableEntry, release_folder
 from spark_jobs.plan import Plan
 from spark_jobs.publish import write_once
@@ -140,7 +141,8 @@ class Stage2:
             def tokens(texts: pa.Array) -> pa.Array:
                 return pc.list_value_length(shipped.load().encode(texts))
 
-        return decide.Measures(config.min_tokens, tokens, self.plan.held_out)
+        held_out = HeldOut.of(self.plan.held_out) if self.plan.held_out else None
+        return decide.Measures(config.min_tokens, tokens, held_out)
 
     def _copies(self, copies: DataFrame) -> DataFrame:
         sources = [(source.name, source.spoken) for source in self._config.sources]
