@@ -121,10 +121,11 @@ def read_column(file: Path) -> Column:
 
 
 def _is_long(text: str, lang: str) -> bool:
-    """Whether a text has an n-gram in any form: a shorter one counts only where it is all of a document."""
+    """Whether a text has an n-gram in either form, of words and not of numbers."""
     if normalizers.units_per_word(lang) > 1:
         return sum(character.isalpha() and character > "\u3000" for character in text) >= LETTERS
-    return len(text.split()) >= WORDS
+    words = [word.strip(".,;:!?()\"'").isalpha() for word in text.split()]
+    return len(words) >= WORDS and sum(words) >= 0.8 * len(words)
 
 
 def found(column: Column, held_out: HeldOut) -> int:
