@@ -210,11 +210,11 @@ def survive(subject: Subject, folder: Path, seed: int, kills: int) -> Path:
 
 @pytest.fixture(scope="module")
 def survivor(subject, tmp_path_factory) -> Path:
-    """The last warehouse of seven kills: each costs some 20 seconds, the slow tests have a hundred."""
-    return survive(subject, tmp_path_factory.mktemp("survivor"), seed=2022, kills=7)
+    """The last warehouse of five kills: each costs some 20 seconds, the slow tests have a hundred."""
+    return survive(subject, tmp_path_factory.mktemp("survivor"), seed=2022, kills=5)
 
 
-def test_seven_kills_at_random_moments_leave_the_tables_of_an_undisturbed_build(survivor):
+def test_five_kills_at_random_moments_leave_the_tables_of_an_undisturbed_build(survivor):
     assert releases(str(survivor)) == ["r"]
 
 

@@ -4,9 +4,11 @@ import io
 import itertools
 import json
 import math
+import shutil
 from collections import Counter
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pytest
 
 from schemas.ledger import LEDGER
@@ -200,6 +202,27 @@ def test_partitions_and_files_change_nothing(spark, made, raw, tmp_path):
     assert manifest.tables["stage2"].fingerprint == made[1].tables["stage2"].fingerprint
     assert (manifest.tables["stage2"].files, made[1].tables["stage2"].buckets) == (3, 3)
     assert sorted(map(repr, rows_of(tmp_path / "w"))) == sorted(map(repr, rows_of(made[0])))
+
+
+def test_a_later_dump_and_day_are_read_alone_and_a_later_release_sees_all(spark, made, raw, tmp_path):
+    warehouse, root = made[0], tmp_path / "raw"
+    shutil.copytree(raw, root)
+    mc4(root / "mc4/2027.jsonl.gz", [f"Kettle number {n} sings in an inn, in en." for n in range(9)])
+    (root / "mc4/2027.jsonl.gz").rename(root / "mc4/en-2027.jsonl.gz")
+    jsonl(root / "utterances/c.jsonl.gz", [{"text": "play the next song please", "locale": "en-US"}
+                                           | {"day": "2026-11-03", "count": 21}])  # fmt: skip
+    recipe = recipe_of(tmp_path, root)
+    recipe.write_text(recipe.read_text().replace("release: r\n", "release: later\n"))
+    before = read_arrow(str(warehouse / "ledger")).filter(pc.field("step") == "ingest").num_rows
+    manifest = build(spark, recipe, warehouse)
+    ingest = read_arrow(str(warehouse / "ledger")).filter(pc.field("step") == "ingest")
+    assert ingest.num_rows == before + 1  # of the new file; the old one is read no more
+    origins = Counter(read_arrow(str(warehouse / "documents"), columns=["origin"])["origin"].to_pylist())
+    assert origins == {"mc4/en.jsonl.gz": 40, "mc4/en-2027.jsonl.gz": 9}
+    stage2 = read_arrow(str(warehouse / "releases/later/stage2")).to_pylist()
+    assert sum(row["text"] == "play the next song please" for row in stage2) == 11  # 100 and 21 times
+    assert len(manifest.inputs) == len(made[1].inputs) + 2
+    assert len(rows_of(warehouse)) == made[1].tables["stage2"].rows  # the earlier release is as it was
 
 
 def test_a_published_stage2_never_changes(made, raw, tmp_path):
