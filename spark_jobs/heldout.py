@@ -102,14 +102,16 @@ class HeldOut:
         """
         return self.search(texts, lang)[0]
 
-    def search(self, texts: pa.Array | pa.ChunkedArray, lang: str) -> tuple[pa.Array, pa.Array]:
+    def search(
+        self, texts: pa.Array | pa.ChunkedArray, lang: str, *, strict: bool = False
+    ) -> tuple[pa.Array, pa.Array]:
         """For each text of a string column its `hits`, and the name of the first set that hits it (string).
 
-        Both are null for a null text, and the name where nothing hits. Whole columns at once, also for
-        millions of texts of a few words.
+        Both are null for a null text, and the name where nothing hits. `strict`: every n-gram of the said
+        form counts, see `counts`. Whole columns at once, also for millions of texts of a few words.
         """
         column = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
-        rows, keys = self.found(column, lang)
+        rows, keys = self.found(column, lang, strict=strict)
         counts = np.bincount(rows, minlength=len(column)).astype(np.int32)
         first = np.full(len(column), len(self.sets))
         np.minimum.at(first, rows, self.index(lang).sets[keys])
@@ -117,7 +119,7 @@ class HeldOut:
         names = pa.array([*self.sets, None], pa.string()).take(pa.array(first))
         return pa.array(counts, mask=missing), names
 
-    def found(self, column: pa.Array, lang: str) -> tuple[Positions, Positions]:
+    def found(self, column: pa.Array, lang: str, *, strict: bool = False) -> tuple[Positions, Positions]:
         """Which row holds which key of `index(lang)`, in one of its forms: pairs, each once, ascending."""
         forms, index = both_forms(column, lang), self.index(lang)
         parts = [(np.zeros(0, np.int64), np.zeros(0, np.int64))]
@@ -126,7 +128,8 @@ class HeldOut:
             parts.append((block.rows.start + texts, keys))
         for block in blocks(forms.said):
             units = self.units(block, lang)
-            texts, keys = index.found(units, functools.partial(self.counts, forms, block, units, lang))
+            counts = None if strict else functools.partial(self.counts, forms, block, units, lang)
+            texts, keys = index.found(units, counts)
             parts.append((forms.rows[block.rows.start + texts], keys))
         rows, keys = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         n_keys = max(1, len(index.keys))
@@ -138,7 +141,8 @@ class HeldOut:
 
         At least half of their units have to stand in the text as written. Else a date or an address would be
         an n-gram by itself, "h t t p s colon slash slash", and one evaluation text with it would leave out a
-        fifth of all German text (docs/performance.md).
+        fifth of all German text (docs/performance.md). Utterances are searched without (`strict`): they are
+        short, and a release that holds one in spoken form only cannot tell what was a number.
         """
         n = self.index(lang).ngram
         kept = forms.kept(block, units, ranges(at, at + n), functools.partial(self.units, lang=lang))

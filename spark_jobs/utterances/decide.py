@@ -84,7 +84,7 @@ def measured(rows: pa.Table, lang: str, measures: Measures) -> pa.Table:
     none = pa.nulls(len(texts), pa.string())
     reason = pc.if_else(pc.less(n_tokens, measures.min_tokens), FEW_TOKENS, none)
     if measures.held_out is not None:
-        hits, sets = measures.held_out.search(texts, lang)
+        hits, sets = measures.held_out.search(texts, lang, strict=True)
         named = pc.binary_join_element_wise(decontaminate.REASON, sets, ":")
         reason = pc.if_else(pc.greater(hits, 0), named, reason)
     columns = [rows["lang"], rows["source_index"], texts, rows["seen"], n_words, n_tokens, reason]

@@ -38,6 +38,17 @@ def test_evaluation_texts_go_before_short_ones_and_by_the_name_of_their_set():
     assert found["n_tokens"].to_pylist() == found["n_words"].to_pylist() == [1, 6, 8]
 
 
+def test_what_a_spoken_row_would_show_is_left_out_although_it_is_all_numbers():
+    """`corpus check` sees spoken rows as they stand: it must not find what the build has let through."""
+    held_out = HeldOut.from_texts(
+        ["call five million five hundred fifty one thousand two hundred thirty four now"], 8, ["en"]
+    )
+    texts = pa.array(["Call 5551234 now"])
+    assert held_out.search(texts, "en")[0].to_pylist() == [0]  # a document may hold a number
+    found = measured(rows(*texts.to_pylist()), "en", Measures(1, None, held_out))
+    assert found["reason"].to_pylist() == ["held_out_v1:evaluation texts"]
+
+
 def test_tokens_are_those_of_the_tokenizer_where_there_is_one():
     def characters(texts):
         return pa.compute.utf8_length(texts)
