@@ -2,14 +2,14 @@
 
 Shapes: T tokens, D documents, N heads, K head size, S tokens of the longest document.
 
-| back end  | runs on                  | memory   | dropout | cost                                              |
-|-----------|--------------------------|----------|---------|---------------------------------------------------|
-| `varlen`  | CUDA from 8.0, 16 bits   | T        | no      | one kernel for all documents                      |
-| `sdpa`    | everywhere               | T        | yes     | a kernel a document; the lengths on the host      |
-| `baddbmm` | everywhere               | D N S S  | yes     | two products over padded documents                |
+| back end  | runs on                | memory  | dropout | cost                                         |
+|-----------|------------------------|---------|---------|----------------------------------------------|
+| `varlen`  | CUDA from 8.0, 16 bits | T       | no      | one kernel for all documents                 |
+| `sdpa`    | everywhere             | T       | yes     | a kernel a document; the lengths on the host |
+| `baddbmm` | everywhere             | D N S S | yes     | two products over padded documents           |
 
-`baddbmm` is the paper's way (2.4): query times key is scaled inside the product, before it is rounded to FP16,
-where the plain product overflows. The two others scale inside their kernels. All take the softmax in FP32.
+`baddbmm` is the paper's way (2.4): query times key is scaled inside the product, before it is rounded to
+FP16, which the plain product overflows. The others scale inside their kernels. Every softmax is in FP32.
 """
 
 from __future__ import annotations
@@ -47,7 +47,13 @@ class Documents:
 
 
 def attend(
-    q_TNK: Tensor, k_TNK: Tensor, v_TNK: Tensor, documents: Documents, backend: Backend, dropout: float
+    q_TNK: Tensor,
+    k_TNK: Tensor,
+    v_TNK: Tensor,
+    documents: Documents,
+    *,
+    backend: Backend,
+    dropout: float = 0.0,
 ) -> Tensor:
     """Every token looks at all tokens of its own document and at no other. Returns (T, N, K)."""
     if documents.n_documents == 0:
@@ -74,7 +80,8 @@ def backend_for(config: EncoderConfig, device: torch.device, dtype: torch.dtype,
 
 @cache
 def _has_flash(device: torch.device) -> bool:
-    return torch.cuda.get_device_capability(device) >= (8, 0)
+    major, _ = torch.cuda.get_device_capability(device)
+    return bool(major >= 8)
 
 
 def _varlen(q_TNK: Tensor, k_TNK: Tensor, v_TNK: Tensor, documents: Documents) -> Tensor:
@@ -87,12 +94,12 @@ def _varlen(q_TNK: Tensor, k_TNK: Tensor, v_TNK: Tensor, documents: Documents) -
 
 
 def _sdpa(q_TNK: Tensor, k_TNK: Tensor, v_TNK: Tensor, documents: Documents, dropout: float) -> Tensor:
-    parts = [x_TNK.split(documents.lengths) for x_TNK in (q_TNK, k_TNK, v_TNK)]
+    parts = [torch.split(x_TNK, documents.lengths) for x_TNK in (q_TNK, k_TNK, v_TNK)]
     outs = []
     for q_SNK, k_SNK, v_SNK in zip(*parts, strict=True):
-        heads_first = [x_SNK.transpose(0, 1)[None] for x_SNK in (q_SNK, k_SNK, v_SNK)]
-        out_NSK = F.scaled_dot_product_attention(*heads_first, dropout_p=dropout)[0]
-        outs.append(out_NSK.transpose(0, 1))
+        q_BNSK, k_BNSK, v_BNSK = (x_SNK.transpose(0, 1)[None] for x_SNK in (q_SNK, k_SNK, v_SNK))
+        out_BNSK = F.scaled_dot_product_attention(q_BNSK, k_BNSK, v_BNSK, dropout_p=dropout)
+        outs.append(out_BNSK[0].transpose(0, 1))
     return torch.cat(outs)
 
 
@@ -113,5 +120,5 @@ def _baddbmm(q_TNK: Tensor, k_TNK: Tensor, v_TNK: Tensor, documents: Documents, 
     scores_BSS = torch.baddbmm(bias_B1S, padded(q_TNK), padded(k_TNK).mT, alpha=scale)
     weights_BSS = scores_BSS.softmax(-1, dtype=torch.promote_types(scores_BSS.dtype, torch.float32))
     out_BSK = F.dropout(weights_BSS, dropout).to(v_TNK.dtype) @ padded(v_TNK)
-    out_DSNK = out_BSK.unflatten(0, (n_documents, n_heads)).transpose(1, 2)
-    return out_DSNK.flatten(0, 1)[row]
+    out_DSNK = out_BSK.view(n_documents, n_heads, longest, size).transpose(1, 2)
+    return out_DSNK.reshape(-1, n_heads, size)[row]

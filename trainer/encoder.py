@@ -1,8 +1,8 @@
 """The encoder: a RoBERTa with the layer norm before attention and feed-forward (paper 2.4), without padding.
 
-Documents lie end to end, none sees another. The masked-LM head is computed for the tokens to predict alone: of
-a vocabulary of 150,000 that is most of its cost. Beside RoBERTa: no layer norm behind the embeddings, one
-behind the last block, no token types, places from 0. docs/encoder.md says where it leaves the paper, and why.
+Documents lie end to end, none sees another. The masked-LM head is computed for the tokens to predict alone,
+which spares six sevenths of a product with a vocabulary of 150,000. Beside RoBERTa: no layer norm behind the
+embeddings, one behind the last block, no token types, places from 0. More: docs/encoder.md.
 
 Shapes: T tokens, D documents, M tokens to predict, H hidden, N heads, K head size, V vocabulary.
 """
@@ -24,7 +24,7 @@ __all__ = ["Encoder", "EncoderConfig"]
 
 
 class Linear(nn.Linear):
-    """Normal weights, zero bias. Drawn while it is constructed: `zero.Init` of DeepSpeed takes them away then."""
+    """Normal weights, zero bias; drawn by the constructor, after which DeepSpeed's `zero.Init` takes them."""
 
     def __init__(self, inputs: int, outputs: int, std: float) -> None:
         self.std = std  # before super(), which draws
@@ -49,9 +49,9 @@ class Embedding(nn.Embedding):
 class Norm(nn.LayerNorm):
     """Layer norm with mean and variance in FP32, whatever goes in and out (paper 2.4).
 
-    torch's own kernels do that; a copy in FP32 before them gives the same to the last bit or two and keeps twice
-    the memory for the backward pass. What overflows in FP16, the square of anything above 255, is never rounded
-    to it. `AlexaTMNorm` of the released 20B code divides by another thing (no mean is taken off) and is not this.
+    torch's kernels do that. A copy in FP32 before them would give the same to a last bit here and there, and
+    keep twice the memory for the backward pass. The square of anything above 255, which FP16 cannot hold, is
+    never rounded to it. The norm of the released 20B code takes no mean off and is another one.
     """
 
 
@@ -67,9 +67,10 @@ class Attention(nn.Module):
 
     def forward(self, hidden_TH: Tensor, documents: Documents, backend: Backend) -> Tensor:
         """(T, H) to (T, H)."""
-        qkv_T3NK = self.qkv(hidden_TH).unflatten(-1, (3, self.config.heads, self.config.head_size))
+        shape = (len(hidden_TH), 3, self.config.heads, self.config.head_size)
+        q_TNK, k_TNK, v_TNK = self.qkv(hidden_TH).view(shape).unbind(1)
         dropout = self.config.attention_dropout if self.training else 0.0
-        out_TNK = attend(*qkv_T3NK.unbind(1), documents, backend, dropout)
+        out_TNK = attend(q_TNK, k_TNK, v_TNK, documents, backend=backend, dropout=dropout)
         projected: Tensor = self.out(out_TNK.flatten(1))
         return projected
 
@@ -154,7 +155,7 @@ class Encoder(nn.Module):
     def forward(
         self, ids: Tensor, cu_seqlens: Tensor, max_seqlen: int, positions: Tensor, labels: Tensor
     ) -> Tensor:
-        """The sum of `losses`. Of no positions, or no tokens at all, a zero with a graph to every parameter."""
+        """The sum of `losses`. Of no positions, or no tokens, a zero with a graph to all parameters."""
         return self.losses(ids, cu_seqlens, max_seqlen, positions, labels).sum()
 
     def losses(
@@ -166,7 +167,9 @@ class Encoder(nn.Module):
         return F.cross_entropy(logits_MV.to(wide), labels, reduction="none")
 
     def hidden(self, ids: Tensor, cu_seqlens: Tensor, max_seqlen: int) -> Tensor:
-        """(T, H) behind the final norm. `ids`: (T,); `cu_seqlens`: (D + 1,) int32; `max_seqlen`: tokens of the longest."""
+        """(T, H) behind the final norm. `ids`: (T,) of D documents end to end; `cu_seqlens`: (D + 1,) where
+        each begins, and T, on any device; `max_seqlen`: tokens of the longest.
+        """
         if max_seqlen > self.config.positions:
             raise ConfigError(
                 "model.positions",
@@ -192,5 +195,5 @@ class Encoder(nn.Module):
 
 
 def _std_of_last(config: EncoderConfig) -> float:
-    """Of what is added to the residual stream: 2 x layers of them keep the variance that one had (GPT-2's rule)."""
+    """Of what is added to the residual stream: 2 x layers of them have the variance of one (GPT-2's rule)."""
     return config.init_std / math.sqrt(2 * config.layers)

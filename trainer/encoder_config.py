@@ -1,4 +1,4 @@
-"""The shape of an encoder as data. Knows no torch, so a configuration is checked before anything heavy loads."""
+"""The shape of an encoder as data. Knows no torch: it is checked before anything heavy loads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class EncoderConfig:
     """Everything that decides what an encoder is and how it is computed (paper 2.4, Tables 7 and 8)."""
 
     vocab_size: int = 150_000
-    """Rows of the embedding, specials included. A run takes it from its tokenizer; the default is the paper's (2.3)."""
+    """Rows of the embedding, specials included. A run takes its tokenizer's; this is the paper's (2.3)."""
     layers: int
     """Blocks of attention and feed-forward."""
     hidden: int

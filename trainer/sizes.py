@@ -10,9 +10,12 @@ from trainer.encoder_config import EncoderConfig
 MASKED = 0.15
 """Share of the tokens that the head is computed for (paper 2.4)."""
 
+PEAK_TFLOPS = {"H100 PCIe": 756.0, "H100": 989.4, "H200": 989.4, "A100": 312.0, "V100": 125.0}
+"""Of 16-bit products without sparsity, by a part of the device's name, first match; NVIDIA's data sheets."""
+
 
 def parameter_count(config: EncoderConfig) -> int:
-    """All parameters, the tied embedding once. Built on the meta device: some milliseconds a layer, no memory."""
+    """All parameters, the tied embedding once. Built on the meta device: milliseconds a layer, no memory."""
     return sum(parameter.numel() for parameter in _on_meta(config).parameters())
 
 
@@ -27,16 +30,21 @@ def flops_per_token(config: EncoderConfig, length: float, *, masked: float = MAS
 
         6 * layers * (4 * hidden * heads * head_size + 2 * hidden * inner)      products with weights
         + 12 * layers * heads * head_size * length                              attention, nothing masked
-        + 6 * masked * hidden * (hidden + vocab_size)                           the head, where tokens are hidden
+        + 6 * masked * hidden * (hidden + vocab_size)                           the head, where it is computed
 
-    Two a multiply-add, backward twice the forward: the formula of llm-foundry's tables, but for the head, which
-    it counts at every token. Biases, norms, GELU, softmax and what checkpointing computes again are not counted.
-    Of documents of several lengths take sum(length ** 2) / sum(length).
+    Two a multiply-add, backward twice the forward: the formula of llm-foundry's tables, but for the head,
+    which they count at every token. Biases, norms, GELU, softmax and what checkpointing computes again are
+    not counted. Of documents of several lengths take sum(length ** 2) / sum(length).
     """
     width = config.attention_width
     weights = 4 * config.hidden * width + 2 * config.hidden * config.inner
     head = config.hidden * (config.hidden + config.vocab_size)
     return 6.0 * config.layers * weights + 12.0 * config.layers * width * length + 6.0 * masked * head
+
+
+def peak_tflops(device_name: str) -> float | None:
+    """What MFU divides by, of a device as `torch.cuda.get_device_name` calls it; none if it is not known."""
+    return next((peak for part, peak in PEAK_TFLOPS.items() if part in device_name), None)
 
 
 def _on_meta(config: EncoderConfig) -> Encoder:
