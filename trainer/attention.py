@@ -28,11 +28,13 @@ class Documents:
     """Where documents lie in T tokens: what attention and positions need, made once for all layers."""
 
     def __init__(self, cu_seqlens: Tensor, longest: int, n_tokens: int, device: torch.device) -> None:
-        """`cu_seqlens`: (D + 1,) on any device; on the CPU it spares `sdpa` a wait for the GPU."""
+        """`cu_seqlens`: (D + 1,) on any device; on the CPU it is checked and spares `sdpa` a wait."""
         self.given = cu_seqlens
         self.edges = cu_seqlens.to(device, torch.int32)
         self.longest = longest
         sizes, self.n_documents = self.edges.diff(), len(cu_seqlens) - 1
+        if cu_seqlens.device.type == "cpu":
+            self._check(n_tokens)
         numbers = torch.arange(self.n_documents, device=device)
         self.document = numbers.repeat_interleave(sizes, output_size=n_tokens)
         """(T,) which document a token is of."""
@@ -44,6 +46,12 @@ class Documents:
         """Tokens of each document, on the host."""
         sizes: list[int] = self.given.diff().tolist()
         return sizes
+
+    def _check(self, n_tokens: int) -> None:
+        found = max(self.lengths, default=0)
+        if found != self.longest or sum(self.lengths) != n_tokens:
+            given = f"max_seqlen is {self.longest} and there are {n_tokens} ids"
+            raise ValueError(f"{given}; cu_seqlens says {found} and {sum(self.lengths)}")
 
 
 def attend(

@@ -10,6 +10,7 @@ Shapes: T tokens, D documents, M tokens to predict, H hidden, N heads, K head si
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -64,13 +65,16 @@ class Attention(nn.Module):
         width = config.attention_width
         self.qkv = Linear(config.hidden, 3 * width, config.init_std)
         self.out = Linear(width, config.hidden, _std_of_last(config))
+        compiler: Any = torch.compiler  # untyped
+        # Left out of what is compiled: a loop over documents is another one for every number of them.
+        self.attend = compiler.disable(attend) if config.compile else attend
 
     def forward(self, hidden_TH: Tensor, documents: Documents, backend: Backend) -> Tensor:
         """(T, H) to (T, H)."""
         shape = (len(hidden_TH), 3, self.config.heads, self.config.head_size)
         q_TNK, k_TNK, v_TNK = self.qkv(hidden_TH).view(shape).unbind(1)
         dropout = self.config.attention_dropout if self.training else 0.0
-        out_TNK = attend(q_TNK, k_TNK, v_TNK, documents, backend=backend, dropout=dropout)
+        out_TNK: Tensor = self.attend(q_TNK, k_TNK, v_TNK, documents, backend=backend, dropout=dropout)
         projected: Tensor = self.out(out_TNK.flatten(1))
         return projected
 

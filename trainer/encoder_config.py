@@ -42,7 +42,7 @@ class EncoderConfig:
     checkpointing: bool = False
     """Keep one activation a block and compute the others again in the backward pass: a third more work."""
     compile: bool = False
-    """Compile each block with torch.compile. The first step takes a minute; the CPU path gains nothing."""
+    """Compile what stands around attention with torch.compile, at the first step."""
     norm_eps: float = 1e-5
     """Added to the variance in layer norms. The paper is silent: RoBERTa's value."""
     init_std: float = 0.02
