@@ -2,8 +2,9 @@
 `torchrun --nproc-per-node 8 -m bench.trainer`.
 
 Whole steps (forward, backward, AdamW under DeepSpeed ZeRO, BF16) of random tokens in documents of one length,
-in the columns of llm-foundry's public tables. A size that does not fit is said and passed over. Without a GPU
-the same code runs on `tiny`, which proves that it runs and says nothing about a GPU.
+in the columns of llm-foundry's public tables. Microbatches are halved until they fit; a size that does not
+fit even so is said and passed over. Without a GPU the same code runs on `tiny`, which proves that it runs and
+says nothing about a GPU.
 
     MFU = flops_per_token(config, length) * tokens/s/GPU / peak    (trainer.sizes has the formula)
 
@@ -13,6 +14,7 @@ figure misses its floor (trainer_floors.toml, H100 and H200 only), or when a los
 """
 
 import argparse
+import dataclasses
 import gc
 import logging
 import math
@@ -23,6 +25,7 @@ import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
@@ -82,19 +85,17 @@ def main() -> int:
     if rank == 0:
         print("\n".join(["" if gpu else NO_GPU, COLUMNS]).strip(), flush=True)
     for case in cases(options, gpu):
-        try:
-            measured = measure(case, options.steps, gpu)
-        except torch.cuda.OutOfMemoryError:
+        fitted = fit(case, options.steps, gpu)
+        if fitted is None:
             said = f"{case.model} | {case.length} | does not fit {world} x {name} with ZeRO {case.stage}"
         else:
+            fitting, measured = fitted
             peak = peak_tflops(name)
-            said = line(case, measured, world, name, peak)
+            said = line(fitting, measured, world, name, peak)
             if not math.isfinite(measured.loss):
                 wrong.append(f"{case.model} at {case.length}: loss {measured.loss}")
             if peak and ("H100" in name or "H200" in name):
                 figures[f"mfu_{case.model}_{case.length}"] = 100 * tflops(case, measured) / peak
-        gc.collect()
-        torch.cuda.empty_cache()
         if rank == 0:
             print(said, flush=True)
     torch.distributed.destroy_process_group()
@@ -107,7 +108,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--models", nargs="+", default=["700m", "2.3b", "9.3b"], help="names in conf/models")
     parser.add_argument("--lengths", nargs="+", type=int, default=[512, 1024])
-    parser.add_argument("--microbatch-tokens", type=int, default=16384)
+    parser.add_argument("--microbatch-tokens", type=int, default=16384, help="at most; halved until they fit")
     parser.add_argument("--accumulate", type=int, default=4, help="microbatches a step")
     parser.add_argument("--steps", type=int, default=10, help="measured; two come before")
     parser.add_argument("--stage", type=int, default=2, choices=[1, 2, 3], help="of ZeRO")
@@ -144,11 +145,30 @@ def cases(options: argparse.Namespace, gpu: bool) -> list[Case]:
     return found
 
 
-def measure(case: Case, steps: int, gpu: bool) -> Measured:
-    """Two steps to warm up, then `steps` timed ones."""
+def fit(case: Case, steps: int, gpu: bool) -> tuple[Case, Measured] | None:
+    """The case, its microbatch halved until it fits, and what it gave; none if the weights do not fit."""
+    device = torch.device("cuda", torch.cuda.current_device()) if gpu else torch.device("cpu")
+    while True:
+        engine = None
+        try:
+            engine = build(case, device)
+            return case, measure(engine, case, steps, device)
+        except torch.cuda.OutOfMemoryError:
+            if engine is None or case.documents == 1:
+                return None
+        finally:
+            if engine is not None:
+                engine.destroy()
+            engine = None
+            gc.collect()
+            torch.cuda.empty_cache()
+        case = dataclasses.replace(case, documents=case.documents // 2)
+
+
+def build(case: Case, device: torch.device) -> Any:
+    """A DeepSpeed engine with fresh weights."""
     import deepspeed
 
-    device = torch.device("cuda", torch.cuda.current_device()) if gpu else torch.device("cpu")
     torch.manual_seed(0)
     with device:
         encoder = Encoder(case.config)
@@ -163,6 +183,12 @@ def measure(case: Case, steps: int, gpu: bool) -> Measured:
     }
     optimizer = torch.optim.AdamW(encoder.parameters(), lr=1e-4, fused=True)
     engine, *_ = deepspeed.initialize(model=encoder, optimizer=optimizer, config=settings)
+    return engine
+
+
+def measure(engine: Any, case: Case, steps: int, device: torch.device) -> Measured:
+    """Two steps to warm up, then `steps` timed ones."""
+    gpu = device.type == "cuda"
     arguments = microbatch(case, device)
     n_masked = len(arguments[-1])
 
@@ -183,12 +209,8 @@ def measure(case: Case, steps: int, gpu: bool) -> Measured:
         loss = step()
     last = loss.item()  # waits for the device
     seconds = time.perf_counter() - began
-    peak = (
-        torch.cuda.max_memory_allocated()
-        if gpu
-        else 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    )
-    engine.destroy()
+    resident = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = torch.cuda.max_memory_allocated() if gpu else resident
     return Measured(case.tokens * case.accumulate * steps / seconds, peak / 1e9, last)
 
 

@@ -52,7 +52,7 @@ class Norm(nn.LayerNorm):
 
     torch's kernels do that. A copy in FP32 before them would give the same to a last bit here and there, and
     keep twice the memory for the backward pass. The square of anything above 255, which FP16 cannot hold, is
-    never rounded to it. The norm of the released 20B code takes no mean off and is another one.
+    never rounded to it. The released 20B code divides by the root of the mean square: that is another norm.
     """
 
 

@@ -61,6 +61,36 @@ def test_a_line_of_the_table_has_the_figures_that_follow_from_the_speed():
     assert shown["NumParams"] == "738,174,960"
 
 
+class Engine:
+    def destroy(self):
+        pass
+
+
+@pytest.mark.parametrize(("room", "fitting"), [(32, 32), (9, 8), (1, 1), (0, None)])
+def test_microbatches_are_halved_until_they_fit(room, fitting, monkeypatch):
+    def measure(_engine, case, _steps, _device):
+        if case.documents > room:
+            raise torch.cuda.OutOfMemoryError
+        return bench.Measured(1.0, 1.0, 1.0)
+
+    monkeypatch.setattr(bench, "build", lambda _case, _device: Engine())
+    monkeypatch.setattr(bench, "measure", measure)
+    fitted = bench.fit(bench.cases(OPTIONS, gpu=True)[0], 1, gpu=False)
+    assert (fitted and fitted[0].documents) == fitting
+
+
+def test_weights_that_do_not_fit_are_tried_once(monkeypatch):
+    tried = []
+
+    def build(case, _device):
+        tried.append(case.documents)
+        raise torch.cuda.OutOfMemoryError
+
+    monkeypatch.setattr(bench, "build", build)
+    assert bench.fit(bench.cases(OPTIONS, gpu=True)[0], 1, gpu=False) is None
+    assert tried == [32]
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(torch.cuda.is_available(), reason="would measure the GPU")
 def test_without_a_gpu_it_runs_on_tiny_and_says_so():

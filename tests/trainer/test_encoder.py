@@ -13,7 +13,6 @@ from tests.trainer.encoders import (  # noqa: E402
     VOCABULARY,
     Given,
     assert_equal,
-    config,
     documents,
     encoder,
     gradients,
@@ -21,7 +20,6 @@ from tests.trainer.encoders import (  # noqa: E402
 )
 from trainer.batches import Pieces  # noqa: E402
 from trainer.encoder import Norm  # noqa: E402
-from trainer.encoder_config import EncoderConfig  # noqa: E402
 from trainer.errors import ConfigError  # noqa: E402
 
 LENGTHS = (5, 1, 12, 3)
@@ -236,6 +234,16 @@ def test_the_variance_of_a_norm_is_in_fp32_where_fp16_overflows():
     assert x.grad.isfinite().all()
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize(("dtype", "step"), [(torch.float16, 2**-10), (torch.bfloat16, 2**-7)])
+def test_on_a_gpu_the_variance_is_in_fp32_too(dtype, step):
+    wide = (torch.randn(64, 256, generator=torch.Generator().manual_seed(0)) * 3000).to("cuda", dtype)
+    found = Norm(256).to("cuda", dtype)(wide).float()
+    wanted = F.layer_norm(wide.float(), (256,))
+    assert ((found - wanted).abs() <= step * wanted.abs().clamp(min=1)).all()
+
+
 def test_an_fp16_model_with_large_activations_stays_finite_forward_and_backward():
     # Queries and keys of 60, as in tests/trainer/test_attention.py, and a residual stream of some thousands.
     for attention in ("sdpa", "baddbmm"):
@@ -310,34 +318,6 @@ def test_a_compiled_encoder_gives_the_same_losses_for_batches_of_all_shapes():
             model.zero_grad()
             model(*given).backward()
         assert_equal(gradients(plain), gradients(compiled), atol=1e-10)
-
-
-# ---- configuration
-
-
-@pytest.mark.parametrize(
-    ("fields", "said"),
-    [
-        ({"layers": 0}, r"model\.layers is 0, accepted: a whole number from 1"),
-        ({"hidden": 16.0}, r"model\.hidden is 16\.0"),
-        ({"heads": True}, r"model\.heads is True"),
-        ({"dropout": 1.0}, r"model\.dropout is 1\.0, accepted: a number from 0 to below 1"),
-        ({"norm_eps": 0}, r"model\.norm_eps is 0, accepted: a number above 0"),
-        ({"attention": "flash"}, r"model\.attention is 'flash', accepted: auto, varlen, sdpa, baddbmm"),
-        ({"attention": "varlen", "attention_dropout": 0.1}, r"model\.attention_dropout is 0\.1"),
-        ({"attention": "varlen", "head_size": 12}, r"model\.head_size is 12, accepted: .* a multiple of 8"),
-        ({"attention": "varlen", "head_size": 264}, r"model\.head_size is 264, accepted: .* at most 256"),
-    ],
-)
-def test_a_wrong_setting_is_refused_by_name(fields, said):
-    with pytest.raises(ConfigError, match=said):
-        config(**fields)
-
-
-def test_the_configuration_has_the_paper_s_vocabulary_and_dropout_unless_told():
-    usual = EncoderConfig(layers=1, hidden=8, inner=8, heads=1, head_size=8, positions=8)
-    assert (usual.vocab_size, usual.dropout, usual.attention_dropout) == (150_000, 0.1, 0.1)
-    assert (usual.attention, usual.checkpointing, usual.compile) == ("auto", False, False)
 
 
 def test_a_given_batch_is_what_the_tests_think_it_is():
