@@ -309,8 +309,9 @@ def test_a_compiled_encoder_has_the_same_names_and_compiles_nothing_before_its_f
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # torch's compiler has deprecations of its own
-def test_a_compiled_encoder_gives_the_same_losses_for_batches_of_all_shapes():
-    plain, compiled = encoder(), encoder(compile=True)
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_a_compiled_encoder_gives_the_same_losses_for_batches_of_all_shapes(checkpointing):
+    plain, compiled = encoder(), encoder(compile=True, checkpointing=checkpointing)
     for seed, lengths in enumerate([(5, 1, 12, 3), (4, 4), (9,), (2, 3, 5, 7, 11), (12, 12)]):
         given = documents(*lengths, seed=seed)
         torch.testing.assert_close(plain.losses(*given), compiled.losses(*given), rtol=0, atol=1e-10)
