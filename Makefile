@@ -4,6 +4,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 WAREHOUSE := out/demo
+comma := ,
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,37 +20,41 @@ test: lint  ## lint, then every test under ten seconds
 test-all: lint  ## lint, then every test
 	@$(BIN)/pytest -q -m "slow or not slow"
 
-lint: .venv/with-spark,page,dev  ## format, style, types and the direction of imports
+lint: .venv/with-spark,train,page,dev  ## format, style, types and the direction of imports
 	@$(BIN)/ruff format --check --quiet || { echo 'not formatted; run: $(BIN)/ruff format' >&2; exit 1; }
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports > .venv/imports.log || { cat .venv/imports.log; exit 1; }
 
-bench: .venv/with-spark,page,dev  ## measure the corpus job against its floors (needs a folder of text, see bench/)
+bench: .venv/with-spark,train,page,dev  ## measure the corpus job against its floors (needs a folder of text, see bench/)
 	@$(BIN)/python -m bench.corpus
 
-language-data: .venv/with-spark,page,dev  ## write CLDR's names of months, units and money into normalizers/data
+language-data: .venv/with-spark,train,page,dev  ## write CLDR's names of months, units and money into normalizers/data
 	@$(BIN)/python -m normalizers.cldr
 
-bench-spoken: .venv/with-spark,page,dev  ## measure the spoken form against its floors (needs a folder of text, see bench/)
+bench-spoken: .venv/with-spark,train,page,dev  ## measure the spoken form against its floors (needs a folder of text, see bench/)
 	@$(BIN)/python -m bench.normalizers
 
-bench-tokenize: .venv/with-spark,page,dev  ## measure tokenising against its floors (needs a folder of text, see bench/)
+bench-tokenize: .venv/with-spark,train,page,dev  ## measure tokenising against its floors (needs a folder of text, see bench/)
 	@$(BIN)/python -m bench.tokenize
 
-bench-stream: .venv/with-spark,page,dev  ## measure the trainer's stream against its floors (needs a folder of text, see bench/)
+bench-stream: .venv/with-spark,train,page,dev  ## measure the trainer's stream against its floors (needs a folder of text, see bench/)
 	@$(BIN)/python -m bench.stream
 
-bench-near: .venv/with-spark,page,dev  ## measure near de-duplication against its floors (needs a folder of text, see bench/)
+bench-near: .venv/with-spark,train,page,dev  ## measure near de-duplication against its floors (needs a folder of text, see bench/)
 	@$(BIN)/python -m bench.near
 
-bench-utterances: .venv/with-spark,page,dev  ## measure Stage 2 against its floors (needs a folder of utterances, see bench/)
+bench-utterances: .venv/with-spark,train,page,dev  ## measure Stage 2 against its floors (needs a folder of utterances, see bench/)
 	@$(BIN)/python -m bench.utterances
 
-bench-heldout: .venv/with-spark,page,dev  ## measure the search for evaluation texts against its floors (needs a folder of text, see bench/)
+bench-heldout: .venv/with-spark,train,page,dev  ## measure the search for evaluation texts against its floors (needs a folder of text, see bench/)
 	@$(BIN)/python -m bench.heldout
 
-package: .venv/with-spark,page,dev  ## build the wheel that a cluster installs, into dist/
+bench-trainer: .venv/with-train  ## measure training steps on the GPUs there are, or that they run on the CPU
+	@n=$$(nvidia-smi --list-gpus 2> /dev/null | wc -l); \
+	$(BIN)/torchrun --nproc-per-node $$((n > 0 ? n : 1)) -m bench.trainer
+
+package: .venv/with-spark,train,page,dev  ## build the wheel that a cluster installs, into dist/
 	@$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	@ls -1 dist/*.whl
 
@@ -66,7 +71,7 @@ clean:  ## remove all that make made, .venv included
 	echo "installing into .venv with $$($$python --version) (once, ~2 minutes)" >&2; \
 	$$python -m venv .venv && \
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
-	@touch $(if $(findstring dev,$*),.venv/with-spark) $@
+	@touch $(if $(findstring dev,$*),.venv/with-spark .venv/with-train .venv/with-spark$(comma)train) $@
 
-.PHONY: help demo test test-all lint bench bench-spoken bench-tokenize bench-stream bench-near bench-heldout bench-utterances language-data package clean
+.PHONY: help demo test test-all lint bench bench-spoken bench-tokenize bench-stream bench-near bench-heldout bench-utterances bench-trainer language-data package clean
 .PRECIOUS: .venv/with-%
