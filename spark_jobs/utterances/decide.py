@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,16 +31,17 @@ MEASURED_DDL = (
 )
 
 
-def in_window(utterances: DataFrame, config: UtterancesConfig) -> DataFrame:
-    """The rows of the recipe's sources and window; adds `source_index`, the source's place in the recipe."""
+def in_window(utterances: DataFrame, config: UtterancesConfig, languages: Sequence[str] = ()) -> DataFrame:
+    """The rows of the recipe's sources, window and languages (none: all); adds `source_index`, the source's
+    place in the recipe."""
     import pyspark.sql.functions as F
 
     names = [source.name for source in config.sources]
     index = F.create_map(*[F.lit(part) for n, name in enumerate(names) for part in (name, n)])
     window = F.col("day").between(F.lit(config.window.first), F.lit(config.window.last))
-    return utterances.where(F.col("source").isin(*names) & window).withColumn(
-        "source_index", index[F.col("source")]
-    )
+    rows = utterances.where(F.col("source").isin(*names) & window)
+    rows = rows.where(F.col("lang").isin(*languages)) if languages else rows
+    return rows.withColumn("source_index", index[F.col("source")])
 
 
 def distinct(utterances: DataFrame) -> DataFrame:

@@ -15,7 +15,7 @@ from schemas.sequences import FORMS
 from schemas.stage2 import SPLITS, STAGE2
 from schemas.utterance_files import KEPT, REPLACED
 from spark_jobs import decontaminate
-from spark_jobs.decide import Count
+from spark_jobs.decide import LANGUAGE_REASON, Count
 from spark_jobs.figures import Rows
 from spark_jobs.resample import asked_shares
 from spark_jobs.utterances.config import Window
@@ -41,6 +41,8 @@ class Read:
     """Times seen, of the window's days."""
     outside: dict[tuple[str, str], int]
     """Times seen, of other days."""
+    other_language: dict[tuple[str, str], int]
+    """Times seen, of the window's days, in languages that the recipe leaves out."""
     rejected: dict[tuple[str, str], int]
     """(source, reason) -> records."""
     replaced: dict[tuple[str, str, str], int]
@@ -49,10 +51,11 @@ class Read:
     records: int
 
     @classmethod
-    def of(cls, rows: pa.Table, window: Window) -> Read:
-        """The sums of rows of `utterance_files`."""
+    def of(cls, rows: pa.Table, window: Window, languages: Sequence[str] = ()) -> Read:
+        """The sums of rows of `utterance_files`; `languages`: those of the recipe, none for all."""
         inside: Counter[tuple[str, str]] = Counter()
         outside: Counter[tuple[str, str]] = Counter()
+        other: Counter[tuple[str, str]] = Counter()
         rejected: Counter[tuple[str, str]] = Counter()
         replaced: Counter[tuple[str, str, str]] = Counter()
         for row in rows.to_pylist():
@@ -60,13 +63,15 @@ class Read:
             if row["day"] is None:
                 if row["seen"]:
                     rejected[row["source"], row["reason"]] += row["seen"]
+            elif row["reason"] == KEPT and row["day"] not in window:
+                outside[key] += row["seen"]
             elif row["reason"] == KEPT:
-                (inside if row["day"] in window else outside)[key] += row["seen"]
+                (inside if row["lang"] in (languages or (row["lang"],)) else other)[key] += row["seen"]
             elif row["day"] in window:
                 replaced[(*key, row["reason"].removeprefix(REPLACED))] += row["seen"]
         files = len(set(rows["snapshot"].to_pylist()))
         records = sum(rows["records"].to_pylist())
-        return cls(dict(inside), dict(outside), dict(rejected), dict(replaced), files, records)
+        return cls(inside, outside, other, rejected, replaced, files, records)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +131,13 @@ def ledger_groups(
     names = [source.name for source in recipe.utterances.sources]
     groups, copies = decided.groups, decided.copies
     lines: list[dict[str, Any]] = []
-    for lang, source in sorted(read.in_window.keys() | read.outside.keys()):
-        inside, other = read.in_window.get((lang, source), 0), read.outside.get((lang, source), 0)
-        parts = {KEPT: Count(inside), OUTSIDE: Count(other)}
-        lines += _group("window", (lang, source), Count(inside + other), Count(inside), parts)
+    for key in sorted(read.in_window.keys() | read.outside.keys() | read.other_language.keys()):
+        parts = {
+            KEPT: Count(read.in_window.get(key, 0)),
+            OUTSIDE: Count(read.outside.get(key, 0)),
+            LANGUAGE_REASON: Count(read.other_language.get(key, 0)),
+        }
+        lines += _group("window", key, sum(parts.values(), Count()), parts[KEPT], parts)
     # A text that several sources have counts for the first: from here on `source` is that one.
     for lang, place in sorted({(lang, place) for lang, place, _ in groups}):
         mine = {reason: g for (of, p, reason), g in groups.items() if (of, p) == (lang, place)}
@@ -216,7 +224,9 @@ def statistics_rows(
     unit = recipe.utterances.mix.unit
     for stage in (1, 2):
         of = [row for row in found if row.stage == stage]
-        amount = sum(row.rows if unit == "rows" else row.source_words for row in of)
+        # As plan_draw counts: utterances before their spoken form, rows of stage1 as they stand there.
+        words = [row.words if stage == 1 else row.source_words for row in of]
+        amount = sum(row.rows for row in of) if unit == "rows" else sum(words)
         rows.add(STAGE2.name, "mix_realised", amount, bucket=f"stage{stage}")
     rows.add(STAGE2.name, "mix_asked", draw.asked, bucket="stage1")
     rows.add(STAGE2.name, "validation_asked", recipe.utterances.validation)
@@ -227,7 +237,8 @@ def statistics_rows(
 
 
 def _reading(rows: Rows, read: Read) -> None:
-    for name, counts in (("in_window", read.in_window), ("outside_window", read.outside)):
+    read_of = {"in_window": read.in_window, "outside_window": read.outside, "other": read.other_language}
+    for name, counts in read_of.items():
         for (lang, source), n in counts.items():
             rows.add(UTTERANCES, name, n, lang=lang, source=source)
     for (source, reason), n in read.rejected.items():

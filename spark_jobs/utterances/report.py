@@ -27,7 +27,7 @@ def stage2_figures(rows: Sequence[Mapping[str, Any]], manifest: Manifest) -> Fig
         return None
     sums = _Sums(rows)
     table, config = manifest.tables[STAGE2.name], manifest.recipe["utterances"]
-    langs = sorted({row["lang"] for row in rows if row["stage"] == UTTERANCES and row["lang"]})
+    langs = sorted({row["lang"] for row in rows if (row["stage"], row["metric"]) == (UTTERANCES, "texts")})
     curve = config["curve"]
     return {
         **{k: getattr(table, k) for k in ("rows", "bytes", "files", "buckets", "version", "fingerprint")},
@@ -37,6 +37,7 @@ def stage2_figures(rows: Sequence[Mapping[str, Any]], manifest: Manifest) -> Fig
         "records": int(sums.of(UTTERANCES, "records")),
         "seen": int(sums.of(UTTERANCES, "in_window")),
         "outside_window": int(sums.of(UTTERANCES, "outside_window")),
+        "other_language": int(sums.of(UTTERANCES, "other")),
         "rejected": sums.by("bucket", UTTERANCES, "rejected"),
         "replaced": {rule["name"]: 0 for rule in config["anonymise"]}
         | sums.by("bucket", UTTERANCES, "replaced"),
@@ -127,10 +128,12 @@ def print_stage2(figures: Figures, console: Console) -> None:
         f"{figures['buckets']} buckets; fingerprint {figures['fingerprint']}"
     )
     left = ", ".join(f"{reason} {n:,}" for reason, n in figures["rejected"].items())
+    other = f", {figures['other_language']:,} of other languages" if figures["other_language"] else ""
     console.print(
         f"read: {figures['files']:,} files, {figures['records']:,} records; "
         f"{figures['seen']:,} utterances in the {window['days']} days before {window['as_of']}, "
-        f"{figures['outside_window']:,} of other days left out" + (f"; not usable: {left}" if left else "")
+        f"{figures['outside_window']:,} of other days{other} left out"
+        + (f"; not usable: {left}" if left else "")
     )
     if figures["replaced"]:
         replaced = ", ".join(f"{rule} {n:,}" for rule, n in figures["replaced"].items())

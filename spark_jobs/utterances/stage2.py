@@ -67,9 +67,8 @@ class Stage2:
         version = warehouse.latest_version(path)
         pinned = self.spark.read.format("delta").option("versionAsOf", version).load(path)
         read = read_figures(self.plan, config)
-        measured = decide.measure(
-            decide.distinct(decide.in_window(pinned, config)), self._measures()
-        ).persist()
+        rows = decide.in_window(pinned, config, recipe.languages)
+        measured = decide.measure(decide.distinct(rows), self._measures()).persist()
         groups = self.timed("utterances", lambda: decide.count_reasons(measured, config))
         self._check_seen(read, groups)
         copy_factors = factors(decide.sizes(groups, recipe.resample.unit), recipe.resample)
@@ -90,9 +89,9 @@ class Stage2:
         own = sum((c.drawn for c in counts.values()), Count())
         draw = self.timed("mix", lambda: plan_draw(stage1, there, own, config.mix, recipe.seed))
         beside = drawn(stage1, draw, recipe.seed)
-        rows = self._copies(copies).unionByName(rows_of_stage1(beside, recipe.seed))
+        both = self._copies(copies).unionByName(rows_of_stage1(beside, recipe.seed))
         words = own.words + there.words * (draw.times + 1 if draw.bound is not None else draw.times)
-        written, buckets = self.timed("stage2", lambda: self._write(rows, words))
+        written, buckets = self.timed("stage2", lambda: self._write(both, words))
         found = self.timed(
             "measure2", lambda: figures.count_rows(self.spark.read.format("delta").load(self._path))
         )
@@ -175,4 +174,5 @@ def read_figures(plan: Plan, config: UtterancesConfig) -> figures.Read:
     """What the plan's files held, from `utterance_files`."""
     rows = warehouse.read_table(plan.warehouse, UTTERANCE_FILES)
     wanted = pa.array([file.snapshot for file in plan.utterance_files], pa.string())
-    return figures.Read.of(rows.filter(pc.is_in(rows["snapshot"], value_set=wanted)), config.window)
+    mine = rows.filter(pc.is_in(rows["snapshot"], value_set=wanted))
+    return figures.Read.of(mine, config.window, plan.recipe.languages)

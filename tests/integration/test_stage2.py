@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 import pytest
+import yaml
 
 from schemas.ledger import LEDGER
 from schemas.quarantine import QUARANTINE
@@ -223,6 +224,22 @@ def test_a_later_dump_and_day_are_read_alone_and_a_later_release_sees_all(spark,
     assert sum(row["text"] == "play the next song please" for row in stage2) == 11  # 100 and 21 times
     assert len(manifest.inputs) == len(made[1].inputs) + 2
     assert len(rows_of(warehouse)) == made[1].tables["stage2"].rows  # the earlier release is as it was
+
+
+def test_languages_that_the_recipe_leaves_out_are_counted_and_not_taken(spark, made, raw, tmp_path):
+    recipe = recipe_of(tmp_path, raw, mix={"unit": "words"})
+    whole = yaml.safe_load(recipe.read_text())
+    recipe.write_text(yaml.safe_dump(whole | {"release": "en", "languages": ["en"]}))
+    build(spark, recipe, made[0])
+    rows = read_arrow(str(made[0] / "releases/en/stage2")).to_pylist()
+    assert {row["lang"] for row in rows} == {"en"}
+    figures = release_figures(str(made[0]), "en")["stage2"]
+    assert (figures["seen"], figures["other_language"]) == (628, 37)
+    words = {n: sum(r["n_words"] for r in rows if r["stage"] == n) for n in (1, 2)}
+    source = sum(r["n_source_words"] for r in rows if r["stage"] == 2)
+    assert figures["mix"]["stage1"] == words[1]
+    assert figures["mix"]["utterances"] == source
+    assert source / 2 - 12 < words[1] <= source / 2  # the last pack that fits ends the draw
 
 
 def test_a_published_stage2_never_changes(made, raw, tmp_path):
