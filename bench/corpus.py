@@ -110,7 +110,7 @@ def measure_session(bench: Bench) -> None:
     try:
         for run in ("first", "warm"):
             copied = _copy(bench, spark, run)
-            built = {held_out: _build(bench, spark, run, copied, held_out) for held_out in (True, False)}
+            built = _build(bench, spark, run, copied)
             _, deduplicated = bench.timed(
                 f"read + exact dedup + write, {run}",
                 lambda: jobs.dedup_only(spark, bench.made, bench.scratch / "dedup"),
@@ -119,8 +119,7 @@ def measure_session(bench: Bench) -> None:
         jobs.speak(sample)  # builds the tables of each language
         _, spoken = bench.timed("to_spoken of one document in ten", partial(jobs.speak, sample))
         print(f"    the spoken form takes about {7 * spoken.cpu_s:.1f} CPU s of a build (70 % of the text)")
-        bench.figures["whole_job_times_copy"] = built[False].cpu_s / copied[0].cpu_s
-        bench.figures["with_evaluation_texts_times_copy"] = built[True].cpu_s / copied[0].cpu_s
+        bench.figures["whole_job_times_copy"] = built.cpu_s / copied[0].cpu_s
         bench.figures["dedup_mb_per_cpu_s"] = bench.counts().text_bytes / 1e6 / deduplicated.cpu_s
         if "datatrove_mb_per_cpu_s" in bench.figures:
             ours, theirs = (bench.figures[f"{whose}_mb_per_cpu_s"] for whose in ("dedup", "datatrove"))
@@ -139,12 +138,11 @@ def _copy(bench: Bench, spark: "SparkSession", run: str) -> tuple[Usage, int]:
     return usage, (jobs.moved(spark) - before).written
 
 
-def _build(bench: Bench, spark: "SparkSession", run: str, copied: tuple[Usage, int], held_out: bool) -> Usage:
+def _build(bench: Bench, spark: "SparkSession", run: str, copied: tuple[Usage, int]) -> Usage:
     warehouse = bench.scratch / "warehouse"
     before = jobs.moved(spark)
     (_, seconds), usage = bench.timed(
-        f"whole build{'' if held_out else ' but evaluation texts'}, {run}",
-        lambda: jobs.whole_build(spark, bench.made, warehouse, held_out=held_out),
+        f"whole build, {run}", lambda: jobs.whole_build(spark, bench.made, warehouse)
     )
     moved = jobs.moved(spark) - before
     print("    " + ", ".join(f"{name} {spent:.1f} s" for name, spent in seconds.items()))

@@ -5,7 +5,7 @@ import os
 import shutil
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,6 @@ from deltalake import DeltaTable
 
 import normalizers
 from spark_jobs import readers
-from spark_jobs.decontaminate import DecontaminateConfig
 from spark_jobs.deduplicate import DeduplicateConfig, deduplicate
 from spark_jobs.ingest import Ingest, content_ids, in_bins, tasks_of
 from spark_jobs.manifest import Manifest
@@ -37,18 +36,10 @@ def bare_copy(spark: "SparkSession", made: Path, out: Path) -> None:
     rows.write.format("delta").save(str(out))
 
 
-def whole_build(
-    spark: "SparkSession", made: Path, warehouse: Path, *, held_out: bool = True
-) -> tuple[Manifest, dict[str, float]]:
-    """Raw files to a published release; its manifest and the seconds of each pass.
-
-    Every step on, or all but the search for evaluation texts, whose said form is a job of its own.
-    """
+def whole_build(spark: "SparkSession", made: Path, warehouse: Path) -> tuple[Manifest, dict[str, float]]:
+    """Raw files to a published release, every step on; its manifest and the seconds of each pass."""
     shutil.rmtree(warehouse, ignore_errors=True)
-    recipe = load_recipe(str(RECIPE), root=str(made))
-    if not held_out:
-        recipe = replace(recipe, decontaminate=DecontaminateConfig())
-    plan = plan_build(recipe, str(warehouse))
+    plan = plan_build(load_recipe(str(RECIPE), root=str(made)), str(warehouse))
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         build = Build(plan, spark, Progress(nowhere))
         return build.run(), build.seconds
