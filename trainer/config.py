@@ -10,7 +10,7 @@ import dataclasses
 import difflib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -255,8 +255,11 @@ class PretrainConfig:
         )
 
 
-def load_config(path: str) -> PretrainConfig:
-    """The settings in a YAML file; ConfigError, naming the key, for anything that is not as it should be."""
+def load_config(path: str, changes: Sequence[str] = ()) -> PretrainConfig:
+    """The settings in a YAML file; ConfigError, naming the key, for anything that is not as it should be.
+
+    `changes`: `key.key=value` each, value as YAML, in place of what the file says.
+    """
     import yaml
 
     accepted = "a YAML file, such as conf/models/tiny.yaml"
@@ -267,10 +270,28 @@ def load_config(path: str) -> PretrainConfig:
     except yaml.YAMLError as error:
         raise ConfigError("CONFIG", path, accepted=accepted, why=" ".join(str(error).split())) from None
     try:
+        for change in changes:
+            values = _changed(values, change)
         return build(PretrainConfig, values)
     except ConfigError as error:
         error.where = error.where or path
         raise
+
+
+def _changed(values: Any, change: str) -> Any:
+    """Plain values with one of them replaced."""
+    import yaml
+
+    key, equals, text = change.partition("=")
+    if not (equals and key and isinstance(values, Mapping)):
+        raise ConfigError("--set", change, accepted="KEY=VALUE, such as zero.stage=2")
+    first, _, rest = key.partition(".")
+    if rest:
+        return {**values, first: _changed(values.get(first) or {}, f"{rest}={text}")}
+    try:
+        return {**values, first: yaml.safe_load(text)}
+    except yaml.YAMLError:
+        raise ConfigError("--set", change, accepted="KEY=VALUE with a value in YAML") from None
 
 
 def refuse_foreign_lamb(values: object, where: str) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from trainer.arrays import Ints
 from trainer.batches import Pieces, joined, microbatches
 from trainer.config import PretrainConfig
-from trainer.engine import Engine
+from trainer.engine import Engine, seed_of
 from trainer.errors import ConfigError, SnapshotError
 from trainer.release import Release
 from trainer.snapshot import Snapshot, open_snapshot
@@ -35,7 +35,7 @@ class Measure:
         self.split = snapshot.split
         rows = max(min(config.measure.rows, snapshot.rows), world.size)
         settings = dataclasses.replace(
-            config.stream(), seed=config.seed ^ 1 << 32, batch_rows=rows, workers=0
+            config.stream(), seed=seed_of(config.seed, "measure"), batch_rows=rows, workers=0
         )
         with Stream(snapshot, tokenizer, settings, rank=world.rank, world_size=world.size) as stream:
             batch = next(stream)
