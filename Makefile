@@ -43,6 +43,10 @@ bench-stream: .venv/with-spark,page,dev  ## measure the trainer's stream against
 bench-near: .venv/with-spark,page,dev  ## measure near de-duplication against its floors (needs a folder of text, see bench/)
 	@$(BIN)/python -m bench.near
 
+bench-trainer: .venv/with-train  ## measure training steps on the GPUs there are, or that they run on the CPU
+	@n=$$(nvidia-smi --list-gpus 2> /dev/null | wc -l); \
+	$(BIN)/torchrun --nproc-per-node $$((n > 0 ? n : 1)) -m bench.trainer
+
 package: .venv/with-spark,page,dev  ## build the wheel that a cluster installs, into dist/
 	@$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	@ls -1 dist/*.whl
@@ -62,5 +66,5 @@ clean:  ## remove all that make made, .venv included
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
 	@touch $(if $(findstring dev,$*),.venv/with-spark) $@
 
-.PHONY: help demo test test-all lint bench bench-spoken bench-tokenize bench-stream bench-near language-data package clean
+.PHONY: help demo test test-all lint bench bench-spoken bench-tokenize bench-stream bench-near bench-trainer language-data package clean
 .PRECIOUS: .venv/with-%

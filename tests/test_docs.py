@@ -269,6 +269,7 @@ def test_a_path_on_the_readers_page_has_the_language_it_says(row):
         ("floors.toml", "## Figures"),
         ("stream_floors.toml", "## The stream"),
         ("near_floors.toml", "## Near duplicates"),
+        ("trainer_floors.toml", "## Training steps"),
     ],
 )
 def test_the_floors_on_the_performance_page_are_those_of_the_benchmark(file, heading):
