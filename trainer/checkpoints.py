@@ -5,9 +5,9 @@
         snapshot.json    which files of the release, by hash
         trainer.json     where the run stands, and the loss that has to come next
 
-A checkpoint is written beside its place and renamed when all ranks have written and all is on disk: what has a
-name can be loaded. Weights and optimizer are read by as many ranks as wrote them; for another number they are
-rewritten once as DeepSpeed's universal checkpoint, beside the run's own, and that is deleted after it was read.
+A checkpoint is written beside its place and renamed when all ranks have written and all is on disk: what has
+a name can be loaded. Weights and optimizer are read by as many ranks as wrote them; for another
+number they are rewritten once as DeepSpeed's universal checkpoint, which is deleted when it was read.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class Checkpoints:
         held, best = self.all(), self.best()
         for one in held[: -self.keep]:
             if best is None or one.path != best.path:
-                # A folder without its name is not a checkpoint, so a removal that is cut short is none either.
+                # A folder without its name is no checkpoint, and neither is a removal that was cut short.
                 gone = one.path.with_name(f".saving-{one.state.step:08}")
                 one.path.rename(gone)
                 shutil.rmtree(gone)
@@ -214,7 +214,7 @@ def read_weights(checkpoint: Checkpoint) -> dict[str, Tensor]:
 
 
 def to_universal(source: Path, target: Path) -> None:
-    """Rewrite DeepSpeed's pieces by rank as one file a parameter; needs the room of the checkpoint once more."""
+    """Rewrite DeepSpeed's pieces by rank as one file a parameter; takes the checkpoint's room once more."""
     shutil.rmtree(target.parent, ignore_errors=True)
     target.mkdir(parents=True)
     options = {"input_folder": str(source), "output_folder": str(target)}

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from schemas.version import VERSION
-from trainer.errors import TeacherError
+from trainer.errors import ConfigError, DivergedError, StateError, TeacherError
 
 _ABOUT = """\
 Train, distil and evaluate teacher models on one pinned release of a corpus.
@@ -52,8 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()  # here, where a closed pipe is still caught
         return code
     except TeacherError as error:
-        # What all ranks find alike is said once; what one rank finds alone, by that one, is not lost.
-        if error.exit_code == 1 or os.environ.get("RANK", "0") == "0":
+        # What all ranks find alike is said once.
+        alike = isinstance(error, ConfigError | StateError | DivergedError)
+        if not alike or os.environ.get("RANK", "0") == "0":
             print(f"teacher: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
@@ -141,7 +142,9 @@ def _add_pretrain(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = command.add_argument
-    add("config", metavar="CONFIG", help="a YAML file with model, optimizer, schedule and batch (conf/models)")
+    add(
+        "config", metavar="CONFIG", help="a YAML file with model, optimizer, schedule and batch (conf/models)"
+    )
     add("--data", required=True, metavar="RELEASE", help="folder or s3:// prefix with a release.json")
     add("--stage", type=int, choices=(1, 2), default=1, help="which table of sequences (1)")
     add("--init", metavar="CHECKPOINT", help="begin with the weights of a checkpoint, or of a run's newest")

@@ -1,7 +1,7 @@
 """Settings of a training run: dataclasses from one YAML file, checked before anything starts.
 
-An unknown key, a missing one or a wrong value is a ConfigError (exit 2) that names the key, the value and what
-is accepted. docs/pretraining.md has every key with its default.
+An unknown key, a missing one or a wrong value is a ConfigError (exit 2) that names the key, the value and
+what is accepted. docs/pretraining.md has every key with its default.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ class MeasureConfig:
     """The loss by language, before, at each checkpoint and after; decides which checkpoint is the best."""
 
     rows: int = 256
-    """Of split `validation` where the table has one, else of the table under other masks; 0 measures nothing."""
+    """Of split `validation` where there is one, else of the table under other masks; 0 measures nothing."""
 
     def __post_init__(self) -> None:
         _not_negative("measure.rows", self.rows)
@@ -221,12 +221,14 @@ class PretrainConfig:
                 "zero.stage",
                 0,
                 accepted=f"1, 2, 3 with precision {self.precision}",
-                why="without ZeRO DeepSpeed first takes a step on zero gradients, and the weights move wrongly",
+                why="without ZeRO DeepSpeed takes a step on zero gradients first: weights move wrongly",
                 do="zero: {stage: 1} is the same training without that step",
             )
         if self.model.positions < self.batch.max_tokens:
             raise ConfigError(
-                "batch.max_tokens", self.batch.max_tokens, accepted=f"3 to {self.model.positions} (model.positions)"
+                "batch.max_tokens",
+                self.batch.max_tokens,
+                accepted=f"3 to {self.model.positions} (model.positions)",
             )
         if self.optimizer.name == "lamb" and self.zero.stage == 3:
             raise ConfigError(
@@ -294,7 +296,7 @@ def _changed(values: Any, change: str) -> Any:
         raise ConfigError("--set", change, accepted="KEY=VALUE with a value in YAML") from None
 
 
-def refuse_foreign_lamb(values: object, where: str) -> None:
+def _refuse_foreign_lamb(values: object, where: str) -> None:
     """ConfigError for an optimizer by a name of DeepSpeed's LAMBs, which are wrong under ZeRO."""
     if isinstance(values, str) and values != "lamb" and values.lower().replace("_", "") in _FOREIGN_LAMB:
         raise ConfigError(where, values, accepted="lamb (the one here), adamw, adam", why=_WHY_LAMB)
@@ -342,21 +344,14 @@ def _convert(kind: Any, value: object, where: str) -> object:
         if not isinstance(value, list):
             raise ConfigError(where, value, accepted="a list")
         return tuple(_convert(inner[0], item, f"{where}[{n}]") for n, item in enumerate(value))
-    if origin is Literal:
-        if where == "optimizer.name":
-            refuse_foreign_lamb(value, where)
-        if value not in inner or type(value) not in map(type, inner):
-            raise ConfigError(where, value, accepted=_describe(kind))
-        return value
-    if origin is not None:
-        if not isinstance(value, Mapping):
-            raise ConfigError(where, value, accepted="keys and values")
-        return dict(value)
     if dataclasses.is_dataclass(kind):
         return build(typing.cast(type, kind), value, where)
     if kind is float:
         return _number(value, where)
-    if type(value) is not kind:
+    if origin is Literal and where == "optimizer.name":
+        _refuse_foreign_lamb(value, where)
+    known = value in inner and type(value) in map(type, inner) if origin is Literal else type(value) is kind
+    if not known:
         raise ConfigError(where, value, accepted=_describe(kind))
     return value
 

@@ -1,6 +1,6 @@
 """DeepSpeed, set up from a run's settings, and one step of it.
 
-The loss of a step is the sum over all tokens to predict, of all microbatches and ranks, divided by their number.
+The loss of a step is the sum over all tokens to predict, of all microbatches and ranks, by their number.
 DeepSpeed averages gradients over ranks and would divide by the microbatches too, so each microbatch's sum is
 multiplied by ranks / tokens and the division switched off. Ranks go through the model equally often: those
 with fewer microbatches add empty ones, because ZeRO 2 and 3 exchange something each time.
@@ -88,7 +88,7 @@ def make_model(config: EncoderConfig, seed: int, weights: Mapping[str, Tensor] |
 
 
 def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Weights of a checkpoint into a model of its shape; ConfigError, naming what differs, for another shape."""
+    """Weights of a checkpoint into a model of its shape; ConfigError, naming what differs, for another."""
     own = model.state_dict()
     missing = sorted(set(own) - set(weights)) + sorted(set(weights) - set(own))
     shapes = [n for n in own if n in weights and own[n].shape != weights[n].shape]
@@ -130,7 +130,9 @@ class Engine:
         self.world = world
         settings = deepspeed_settings(config, universal=universal)
         with quietly():
-            self.deepspeed, *_ = quiet_deepspeed().initialize(model=model, optimizer=optimizer, config=settings)
+            self.deepspeed, *_ = quiet_deepspeed().initialize(
+                model=model, optimizer=optimizer, config=settings
+            )
         self._stage = config.zero.stage
         self._norm = float("nan")
         if isinstance(optimizer, Lamb) and config.zero.stage > 0:
@@ -222,7 +224,10 @@ def _refuse(optimizer: torch.optim.Optimizer, stage: int) -> None:
     name = type(optimizer).__name__
     if "lamb" in name.lower() and not isinstance(optimizer, Lamb) and stage > 0:
         raise ConfigError(
-            "optimizer", name, accepted="trainer.lamb.Lamb", why="under ZeRO it takes one trust ratio for many parameters"
+            "optimizer",
+            name,
+            accepted="trainer.lamb.Lamb",
+            why="under ZeRO it takes one trust ratio for many parameters",
         )
     if isinstance(optimizer, Lamb) and stage == 3:
         raise ConfigError("optimizer", name, accepted="AdamW, Adam with zero.stage 3")

@@ -67,7 +67,7 @@ class StateError(TeacherError):
 
 
 class DivergedError(TeacherError):
-    """A loss that is not a number, gradients that overflow again and again, a resume that did not come back."""
+    """A loss that is no number, gradients that overflow again and again, a resume that did not come back."""
 
     exit_code = 3
 

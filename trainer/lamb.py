@@ -6,7 +6,7 @@
 ZeRO hands an optimizer one flat piece of many parameters a group and rank. `attach`, after
 `deepspeed.initialize`, finds out which stretch of a piece is of which parameter; the squared norms are then
 summed over stretches and ranks: one all-reduce of two numbers a parameter and step. Other LAMBs take one norm
-for a whole piece and train something else (DeepSpeed issues #88, #490). ZeRO 3 keeps other addresses: refused.
+for a whole piece and train something else (DeepSpeed issues #88, #490). ZeRO 3 has other addresses: refused.
 """
 
 from __future__ import annotations

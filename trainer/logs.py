@@ -1,11 +1,11 @@
-"""What a run writes about itself: log.csv, measured.csv, TensorBoard if asked for, a line on the terminal, and the
-picture of the loss. A resumed run goes on in the same files, from its checkpoint on.
+"""What a run writes about itself: log.csv, measured.csv, TensorBoard if asked for, lines on the terminal, and
+the picture of the loss. A resumed run goes on in the same files, from its checkpoint on.
 """
 
 from __future__ import annotations
 
 import csv
-import os
+import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -59,7 +59,7 @@ class Log:
         figures = [name for name in Figures.__slots__ if name != "tokens_by"]
         columns = ["step", "epoch", "lr", "loss_scale", *figures, *(f"tokens/{name}" for name in self._by)]
         self._log = Table(run / LOG, columns, after_step)
-        self._measured = Table(run / MEASURED, ["step", "all", *languages], after_step + 1 if after_step else 0)
+        self._measured = Table(run / MEASURED, ["step", "all", *languages], after_step)
         self._board = _board(run / "tensorboard", after_step) if tensorboard else None
 
     def window(self, step: int, epoch: int, lr: float, loss_scale: float, figures: Figures) -> None:
@@ -102,7 +102,7 @@ def _board(folder: Path, after_step: int) -> Any:
 
 
 class Progress:
-    """What the user sees meanwhile: a bar with the time left on a terminal, plain lines elsewhere. On stderr."""
+    """What the user sees meanwhile: a bar with the time left on a terminal, else plain lines. On stderr."""
 
     def __init__(self, first: int, last: int, stream: IO[str] | None = None) -> None:
         self._stream = stream if stream is not None else sys.stderr
@@ -125,7 +125,7 @@ class Progress:
         done = step / max(self._last, 1)
         bar = "#" * int(_BAR * done)
         text = f"[{bar:-<{_BAR}}] {step:,}/{self._last:,}  loss {loss:.4f}  {self._left(step)}"
-        width = os.get_terminal_size(self._stream.fileno()).columns - 1
+        width = shutil.get_terminal_size().columns - 1
         text = text[: max(width, 20)]
         self._stream.write("\r" + text.ljust(len(self._shown)))
         self._stream.flush()

@@ -46,9 +46,9 @@ class Run:
         model: EncoderConfig,
         world: World,
         engine: Engine,
+        *,
         stream: Stream,
         folder: Path,
-        *,
         measure: Measure | None,
         progress: Progress,
         log: Log | None,
@@ -77,7 +77,7 @@ class Run:
         self.measured, self.measured_first = state.measured, state.measured_first
 
     def train(self) -> Ended:
-        """Train to the last step; DivergedError if the numbers go wrong. Saves at the end, whichever it is."""
+        """Train to the last step; DivergedError if the numbers go wrong. Saves at the end, whichever."""
         if not self.measured_first and self.step == 0:
             self.measured_first = self._measure()
         with StopWish() as wish:
@@ -103,14 +103,14 @@ class Run:
         _, batch = self._peek()
         self._pending = None
         told = self.world.gather_ints([batch.n_masked, len(batch.microbatches)])
-        n_masked, passes = sum(n for n, _ in told), max(max(n for _, n in told), 1)
+        n_masked, passes = sum(n for n, _ in told), max(1, *(n for _, n in told))
         rate = self.learning_rate(self.step)
         torch.manual_seed(seed_of(self.config.seed, "dropout", self.step, self.world.rank))
         parts = self.engine.step(batch.microbatches, n_masked, passes, rate).tolist()
         loss, wishes = self.world.sums([sum(parts), float(wish.came is not None)])
         loss /= max(n_masked, 1)
         norm, skipped = self.engine.grad_norm, self.engine.skipped
-        self.watch.check(batch.position, loss, norm, skipped, batch.microbatches, parts)
+        self.watch.check(batch.position, loss, norm, skipped=skipped, rows=batch.microbatches, losses=parts)
         self.step += 1
         self._sums.add(batch.microbatches, time.perf_counter() - began, loss, norm, skipped)
         self.totals.last_loss = loss
@@ -194,7 +194,7 @@ def loss_without_dropout(engine: Engine, batch: Batch) -> float:
 
 
 def saved_stream(stream: Stream, tokenizer: str, state: StreamState) -> Stream:
-    """A stream like this one, of the same tokenizer, that gives the batch after a saved state, whatever was changed since."""
+    """A stream like this one that gives the batch after a saved state, whatever was changed since."""
     config = dataclasses.replace(
         stream.config,
         batch_rows=state.batch_rows,

@@ -50,9 +50,7 @@ class Measure:
         for part, loss in zip(self.parts, engine.losses(self.parts, passes), strict=True):
             sums[:, part.lang[0]] += (loss, len(part.labels))
         both = np.array(world.sums(sums.ravel().tolist())).reshape(sums.shape)
-        named = {
-            lang: float(loss / n) for lang, loss, n in zip(self.languages, *both, strict=True) if n
-        }
+        named = {lang: float(loss / n) for lang, loss, n in zip(self.languages, *both, strict=True) if n}
         return {**named, ALL: float(both[0].sum() / max(both[1].sum(), 1))}
 
 

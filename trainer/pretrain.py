@@ -20,13 +20,13 @@ from trainer.logs import CURVE, Log, Progress, draw_curve, in_words
 from trainer.release import Release, find_tokenizer, read_release
 from trainer.snapshot import Snapshot, open_snapshot, snapshot_of
 from trainer.state import state_of
-from trainer.watch import StopWish, check_same
+from trainer.watch import check_same
 
 SUMMARY, SETTINGS = "summary.json", "config.yaml"
 
 
 def pretrain(options: argparse.Namespace) -> dict[str, Any] | None:
-    """Do the run; its summary on rank 0, None on the others. Everything that can be refused is refused first."""
+    """Do the run; its summary on rank 0, None on the others. What can be refused is refused first."""
     config = load_config(options.config, options.set)
     if options.steps is not None:
         config = dataclasses.replace(config, steps=options.steps)
@@ -44,12 +44,9 @@ def pretrain(options: argparse.Namespace) -> dict[str, Any] | None:
         find_checkpoint(options.init)
     release = read_release(options.data)
     tokenizer = options.tokenizer or find_tokenizer(release) or _only_tokenizer(release)
-    with StopWish() as early:  # a wish that comes while torch loads is not a crash
-        from trainer.world import start, stop
+    from trainer.world import start, stop
 
-        world = start()
-    if early.came:
-        raise KeyboardInterrupt
+    world = start()
     try:
         return _Session(options, config, folder, release, tokenizer, resumed, world).run()
     finally:
@@ -74,7 +71,15 @@ class _Session:
 
         config, world = self.config, self.world
         check_device(config, world)
-        progress = Progress(self.resumed.state.step if self.resumed else 0, config.last_step)
+        step = self.resumed.state.step if self.resumed else 0
+        if len({n for [n] in world.gather_ints([step])}) > 1:
+            raise ConfigError(
+                "--out",
+                str(self.folder),
+                accepted="a folder that all ranks see",
+                why="they find other runs there",
+            )
+        progress = Progress(step, config.last_step)
         snapshot = snapshot_of(world.agree(self._pinned), self.release.uri)
         stream, model = self._stream(snapshot)
         if world.first:
@@ -87,14 +92,21 @@ class _Session:
         if config.measure.rows:
             apart = snapshot_of(world.agree(lambda: measured_snapshot(self.release, snapshot).to_json()))
             measure = Measure(apart, self.tokenizer, config, world)
-        after = self.resumed.state.step if self.resumed else 0
         log = None
         if world.first:
-            log = Log(self.folder, snapshot.languages, after, tensorboard=config.log.tensorboard)
+            log = Log(self.folder, snapshot.languages, step, tensorboard=config.log.tensorboard)
         from trainer.loop import Run
 
         run = Run(
-            config, model, world, engine, stream, self.folder, measure=measure, progress=progress, log=log
+            config,
+            model,
+            world,
+            engine,
+            stream=stream,
+            folder=self.folder,
+            measure=measure,
+            progress=progress,
+            log=log,
         )
         if self.resumed is not None:
             self._resume(run, progress)
@@ -127,9 +139,7 @@ class _Session:
         from trainer.stream import Stream
 
         settings = self.config.stream()
-        stream = Stream(
-            snapshot, self.tokenizer, settings, rank=self.world.rank, world_size=self.world.size
-        )
+        stream = Stream(snapshot, self.tokenizer, settings, rank=self.world.rank, world_size=self.world.size)
         return stream, dataclasses.replace(self.config.model, vocab_size=stream.vocab_size)
 
     def _engine(self, model: EncoderConfig, stream: Any) -> Any:
@@ -143,7 +153,10 @@ class _Session:
             names = ("model", "optimizer", "zero_stage", "precision")
             here = (plain(model), config.optimizer.name, config.zero.stage, config.precision)
             told = dict(zip(names, here, strict=True))
-            check_same({name: _shape(getattr(state, name)) for name in names}, {n: _shape(v) for n, v in told.items()})
+            check_same(
+                {name: _shape(getattr(state, name)) for name in names},
+                {n: _shape(v) for n, v in told.items()},
+            )
             universal = converts(self.resumed, self.world.size)
         else:
             universal = False
@@ -186,8 +199,8 @@ class _Session:
         config = self.config
         progress.say(
             f"{Path(self.options.config).stem}: {parameter_count(model):,} parameters, "
-            f"{non_embedding_count(model):,} without embeddings; {config.optimizer.name}, {config.precision}, "
-            f"ZeRO {config.zero.stage}, {_ranks(self.world.size)} on {self.world.device.type}"
+            f"{non_embedding_count(model):,} without embeddings; {config.optimizer.name}, "
+            f"{config.precision}, ZeRO {config.zero.stage}, {_ranks(self.world.size)} on {self.world.device.type}"
         )
         progress.say(
             f"{snapshot.stage} of release {snapshot.name}: {snapshot.rows:,} rows as {snapshot.reads}, "
@@ -251,7 +264,10 @@ def in_text(summary: dict[str, Any]) -> str:
         lines += [
             f"loss by language on rows of {summary['measured_on']}, nats a hidden token (perplexity)",
             f"{'':<6}{'before':>20}{'after':>20}",
-            *(f"{lang:<6}{_with_perplexity(before.get(lang)):>20}{_with_perplexity(loss):>20}" for lang, loss in after.items()),
+            *(
+                f"{lang:<6}{_with_perplexity(before.get(lang)):>20}{_with_perplexity(loss):>20}"
+                for lang, loss in after.items()
+            ),
             "",
         ]
     rate = f", {summary['tokens_per_s']:,.0f} a second" if summary["tokens_per_s"] else ""

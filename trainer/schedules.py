@@ -6,6 +6,8 @@ Tables 7 and 8; its text does not define the exponential warm-up, so ours is sta
 
 from __future__ import annotations
 
+import math
+
 from trainer.config import ScheduleConfig
 
 _START = 0.01
@@ -28,7 +30,7 @@ def learning_rate(schedule: ScheduleConfig, peak: float, step: int, hidden: int)
 
 def exponential_warmup(n: int, warmup: int, start: float, peak: float) -> float:
     """From `start` to `peak` by the same factor each step: log-linear."""
-    return start * (peak / start) ** (n / warmup)
+    return start * math.pow(peak / start, n / warmup)
 
 
 def linear_warmup(n: int, warmup: int, peak: float) -> float:

@@ -1,10 +1,11 @@
 """Figures of a window of steps: sums over ranks, rates, model TFLOP/s and MFU.
 
-    model FLOP/s = tokens / s * flops_per_token(model, length) / ranks       MFU = model FLOP/s / peak of one device
+    model FLOP/s = tokens / s * flops_per_token(model, length) / ranks
+    MFU = model FLOP/s / peak of one device
 
-`flops_per_token` is that of `trainer.sizes` (forward and backward, nothing that is computed twice), `length` the
-one that gives attention its true cost: sum(length^2) / sum(length) over pieces. Tokens include <s> and </s>. Time
-is that of the steps with their wait for data, without checkpoints and measuring.
+`flops_per_token` is that of `trainer.sizes` (forward and backward, nothing that is computed twice), `length`
+the one that gives attention its true cost: sum(length^2) / sum(length) over pieces. Tokens include <s> and
+</s>. Time is that of the steps with their wait for data, without checkpoints and measuring.
 """
 
 from __future__ import annotations

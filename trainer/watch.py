@@ -1,5 +1,5 @@
-"""What stops a run: a loss that is not a number, gradients that overflow again and again, a resume that did not
-come back, and the wish of the user or the scheduler.
+"""What stops a run: a loss that is not a number, gradients that overflow again and again, a resume that did
+not come back, and the wish of the user or the scheduler.
 
 A stopped run names the step and the rows in hand (all of them in RUN/stopped.json), and saves nothing: the
 checkpoints before it are good.
@@ -43,6 +43,7 @@ class Watch:
         position: Position,
         loss: float,
         grad_norm: float,
+        *,
         skipped: bool,
         rows: Sequence[Pieces],
         losses: Sequence[float],
@@ -75,10 +76,8 @@ class Watch:
                 do="go on from another checkpoint (move the newest away), with the software that wrote it",
             )
 
-    def _stop(
-        self, position: Position, what: str, rows: Sequence[Pieces], losses: Sequence[float]
-    ) -> None:
-        mine = [
+    def _stop(self, position: Position, what: str, rows: Sequence[Pieces], losses: Sequence[float]) -> None:
+        mine: list[dict[str, Any]] = [
             {"rank": self.world.rank, "loss_sum": loss, "seq_ids": sorted({int(n) for n in part.seq_ids})}
             for part, loss in zip(rows, losses, strict=True)
         ]
@@ -87,17 +86,17 @@ class Watch:
         file = self.run / FILE
         if self.world.first:
             told = {"what": what, "step": position.step + 1, "epoch": position.epoch, "row": position.row}
-            told["microbatches"] = [
-                {**one, "loss_sum": repr(one["loss_sum"])} for one in everyones
-            ]
+            told["microbatches"] = [{**one, "loss_sum": repr(one["loss_sum"])} for one in everyones]
             file.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
         ids = sorted({n for one in bad for n in one["seq_ids"]})
-        shown = ", ".join(map(str, ids[:_SHOWN])) + (f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else "")
+        shown = ", ".join(map(str, ids[:_SHOWN])) + (
+            f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
+        )
         raise DivergedError(
             f"{what}; rows in hand: seq_id {shown}",
             where=str(file),
             why="nothing was saved at this step",
-            do="look at these rows; then --resume, with a lower optimizer.lr (--set optimizer.lr=...) if it comes again",
+            do="look at these rows; then --resume, with --set optimizer.lr=X if it comes again",
         )
 
 
@@ -132,5 +131,5 @@ def check_same(saved: dict[str, Any], here: dict[str, Any]) -> None:
         raise StateError(
             f"the checkpoint is of another run: {told}",
             why="its optimizer state would not fit",
-            do="set them as they were, or begin a run of its own from its weights: --init CHECKPOINT --out NEW",
+            do="set them as they were, or begin a new run with its weights: --init CHECKPOINT --out NEW",
         )

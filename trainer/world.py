@@ -1,7 +1,7 @@
 """The processes of a run: who this one is, and what all of them tell one another.
 
-Started by torchrun, by the deepspeed launcher or by hand as one process. On the CPU no compiler is needed: the
-one extension that DeepSpeed would build at start is for inference and is switched off.
+Started by torchrun, by the deepspeed launcher or by hand as one process. On the CPU no compiler is needed:
+the one extension that DeepSpeed would build at start is for inference and is switched off.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Processes of a run as a launcher would start them, without a launcher: two Pythons fewer to import torch."""
+"""Processes of a run as a launcher would start them, without one: two Pythons fewer import torch."""
 
 import os
 import socket
@@ -48,7 +48,13 @@ def start(n: int, *arguments: str, env: dict[str, str] | None = None) -> list[su
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
-    shared = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore", **(env or {})}
+    shared = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": str(ROOT),
+        "PYTHONWARNINGS": "ignore",
+        **(env or {}),
+    }
     shared |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(n)}
     return [
         subprocess.Popen(

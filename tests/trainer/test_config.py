@@ -68,11 +68,19 @@ WRONG = [
     ({"zero__stage": 0, "precision": "bf16"}, "zero.stage", "1, 2, 3 with precision bf16"),
     ({"zero__stage": 0, "precision": "fp16"}, "zero.stage", "1, 2, 3 with precision fp16"),
     ({"zero__stage": 3, "optimizer__name": "lamb"}, "optimizer.name", "adamw, adam with zero.stage 3"),
-    ({"zero__offload": "optimizer", "optimizer__name": "lamb"}, "zero.offload", "none with optimizer.name lamb"),
+    (
+        {"zero__offload": "optimizer", "optimizer__name": "lamb"},
+        "zero.offload",
+        "none with optimizer.name lamb",
+    ),
     ({"precision": "fp8"}, "precision", "bf16, fp16, fp32"),
     ({"batch__rows": 0}, "batch.rows", "1 or more"),
     ({"batch__rows": 1.5}, "batch.rows", "a whole number"),
-    ({"batch__max_tokens": 33, "batch__microbatch_tokens": 33}, "batch.max_tokens", "3 to 32 (model.positions)"),
+    (
+        {"batch__max_tokens": 33, "batch__microbatch_tokens": 33},
+        "batch.max_tokens",
+        "3 to 32 (model.positions)",
+    ),
     ({"batch__microbatch_tokens": 31}, "batch.microbatch_tokens", "32 (batch.max_tokens) or more"),
     ({"schedule__warmup_steps": 9}, "schedule.warmup_steps", "at most 8 (total_steps)"),
     ({"schedule__name": "cosine"}, "schedule.name", "exponential, linear, noam, constant"),
@@ -86,7 +94,9 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "key", "accepted"), WRONG, ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("changes", "key", "accepted"), WRONG, ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_a_wrong_setting_is_named_with_what_is_accepted(changes, key, accepted):
     error = said(**changes)
     assert error.key == key

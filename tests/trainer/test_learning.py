@@ -32,12 +32,17 @@ def texts() -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    """A release of these texts with a vocabulary of 4,000 pieces; and the entropy of single tokens in it, in nats."""
+    """A release of these texts with 4,000 pieces; and the entropy of single tokens in it, in nats."""
     folder = tmp_path_factory.mktemp("demo")
     rows = [
         {
             **{"seq_id": n, "stage": 1, "lang": lang, "source": "mc4", "form": "written", "text": text},
-            **{"n_words": len(text.split()), "n_sentences": 1, "n_docs": 1, "n_source_words": len(text.split())},
+            **{
+                "n_words": len(text.split()),
+                "n_sentences": 1,
+                "n_docs": 1,
+                "n_source_words": len(text.split()),
+            },
         }
         for n, (lang, text) in enumerate(sorted(texts(), key=lambda one: hash_of(one[1])))
     ]

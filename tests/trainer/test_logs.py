@@ -38,9 +38,6 @@ class Terminal(io.StringIO):
     def isatty(self):
         return True
 
-    def fileno(self):
-        raise OSError
-
 
 def filled(run, after=0):
     log = Log(run, ("de", "en"), after)
@@ -86,7 +83,9 @@ def test_away_from_a_terminal_there_are_plain_lines():
     progress.window(10, 1e-3, figures(mfu=0.4125, skipped=1))
     assert "\r" not in out.getvalue()
     [line] = out.getvalue().splitlines()
-    assert line.startswith("step  10/100  loss 5.0000  lr 1.00e-03  norm 0.50  150 tokens/s  0.25 TFLOP/s  MFU 41.2%")
+    assert line.startswith(
+        "step  10/100  loss 5.0000  lr 1.00e-03  norm 0.50  150 tokens/s  0.25 TFLOP/s  MFU 41.2%"
+    )
     assert "wait 12%  ETA " in line
     assert line.endswith("1 steps left out")
 

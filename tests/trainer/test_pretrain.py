@@ -97,7 +97,9 @@ def test_a_run_leaves_its_settings_its_curve_and_its_summary(run):
     assert settings.model.vocab_size == 64  # the tokenizer's
     assert settings.checkpoints.every == 2
     assert (folder / "loss.svg").read_text("utf-8").lstrip().startswith("<?xml")
-    assert json.loads((folder / "summary.json").read_text("utf-8"))["newest_checkpoint"].endswith("step-00000008")
+    assert json.loads((folder / "summary.json").read_text("utf-8"))["newest_checkpoint"].endswith(
+        "step-00000008"
+    )
 
 
 def test_a_folder_that_holds_a_run_is_not_written_over(run, made, tmp_path, capsys):
@@ -117,7 +119,9 @@ def test_a_folder_that_holds_a_run_is_not_written_over(run, made, tmp_path, caps
     ("ranks", "stage", "precision", "optimizer"),
     [(1, 1, "fp32", "adamw"), (2, 1, "bf16", "lamb"), (2, 2, "fp32", "adamw"), (2, 3, "bf16", "adamw")],
 )
-def test_a_killed_run_goes_on_as_if_it_had_not_been_killed(made, tmp_path, ranks, stage, precision, optimizer):
+def test_a_killed_run_goes_on_as_if_it_had_not_been_killed(
+    made, tmp_path, *, ranks, stage, precision, optimizer
+):
     config = write_config(
         tmp_path,
         model={"dropout": 0.1, "attention_dropout": 0.1},
@@ -228,7 +232,9 @@ def test_stage_2_begins_with_the_weights_of_stage_1(made, stage2, tmp_path, stag
     config = write_config(tmp_path, zero={"stage": stage})
     one = pretrain(2, config, made, tmp_path / "one", "--json")
     assert one.code == 0, one.err
-    two = pretrain(1, config, stage2, tmp_path / "two", "--stage", "2", "--init", str(tmp_path / "one"), "--json")
+    two = pretrain(
+        1, config, stage2, tmp_path / "two", "--stage", "2", "--init", str(tmp_path / "one"), "--json"
+    )
     assert two.code == 0, two.err
     first, second = json.loads(one.out), json.loads(two.out)
     assert second["stage"] == "stage2"
@@ -252,7 +258,9 @@ def test_the_launchers_start_it(made, tmp_path, launcher, monkeypatch):
     config = write_config(tmp_path)
     command = [*launcher, "trainer.cli", "pretrain", str(config), "--data", str(made.release)]
     command += ["--out", str(tmp_path / "out"), "--steps", "3"]
-    ended = subprocess.run([sys.executable, *command], capture_output=True, text=True, timeout=300, check=False)
+    ended = subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, timeout=300, check=False
+    )
     assert ended.returncode == 0, ended.stderr
     assert json.loads((tmp_path / "out/summary.json").read_text("utf-8"))["ranks"] == 2
     assert yaml.safe_load((tmp_path / "out/config.yaml").read_text("utf-8"))["model"]["vocab_size"] == 64

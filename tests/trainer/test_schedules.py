@@ -1,5 +1,7 @@
 """Learning rates worked by hand; `step` counts the updates that were made."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,5 +59,5 @@ def test_a_rate_lies_between_nothing_and_its_peak_and_rises_once(name, warmup, d
     found = rates(name, range(total + 3), warmup=warmup, total=total, peak=peak, floor=peak * share)
     assert all(0 <= rate <= peak * (1 + 1e-9) for rate in found)
     top = max(warmup - 1, 0)
-    assert all(a <= b * (1 + 1e-9) for a, b in zip(found[:top], found[1 : top + 1], strict=True))
-    assert all(a >= b * (1 - 1e-9) for a, b in zip(found[top:], found[top + 1 :], strict=False))
+    assert all(a <= b * (1 + 1e-9) for a, b in itertools.pairwise(found[: top + 1]))
+    assert all(a >= b * (1 - 1e-9) for a, b in itertools.pairwise(found[top:]))

@@ -14,7 +14,9 @@ MODEL = EncoderConfig(vocab_size=100, layers=2, hidden=8, inner=16, heads=2, hea
 
 def pieces(*lengths):
     edges = np.cumsum([0, *lengths]).astype(np.int32)
-    return EMPTY.__class__(np.zeros(edges[-1], np.int32), edges, *[getattr(EMPTY, n) for n in EMPTY.__slots__[2:]])
+    return EMPTY.__class__(
+        np.zeros(edges[-1], np.int32), edges, *[getattr(EMPTY, n) for n in EMPTY.__slots__[2:]]
+    )
 
 
 def window(tokens, **changes):
@@ -32,7 +34,10 @@ def two_ranks():
 
 
 def test_sums_of_ranks_become_rates_and_means():
-    windows = [window(80), window(40, data_wait_s=2.0, fill=0.8, tokens_by={"en": {"spoken": 30, "written": 10}})]
+    windows = [
+        window(80),
+        window(40, data_wait_s=2.0, fill=0.8, tokens_by={"en": {"spoken": 30, "written": 10}}),
+    ]
     found = figures(two_ranks(), windows, MODEL, peak=2.0)
     assert (found.loss, found.seconds, found.tokens, found.tokens_per_s) == (4.5, 5.0, 120, 24.0)
     assert (found.grad_norm, found.skipped) == (0.5, 1)  # of the step that was taken

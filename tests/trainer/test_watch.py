@@ -29,8 +29,9 @@ def rows(*seq_ids):
     return EMPTY.__class__(*[getattr(EMPTY, n) for n in EMPTY.__slots__[:4]], np.array(seq_ids), *[None] * 3)
 
 
-def check(one, loss=2.0, norm=1.0, skipped=False, step=4, losses=(2.0, 3.0)):
-    one.check(Position(step, 1, 20), loss, norm, skipped, [rows(5, 7, 7), rows(9)], losses)
+def check(one, *, loss=2.0, norm=1.0, skipped=False, step=4, losses=(2.0, 3.0)):
+    microbatches = [rows(5, 7, 7), rows(9)]
+    one.check(Position(step, 1, 20), loss, norm, skipped=skipped, rows=microbatches, losses=losses)
 
 
 def test_a_good_step_passes(tmp_path):

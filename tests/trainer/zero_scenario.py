@@ -6,30 +6,69 @@ A line of `losses` is a way to train: alone and by torch's own means, or by ZeRO
 import dataclasses
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from trainer.batches import digest
-from trainer.checkpoints import Checkpoints, read_weights
-from trainer.config import OptimizerConfig, ZeroConfig, load_config
+from trainer.checkpoints import read_weights
+from trainer.config import OptimizerConfig, PretrainConfig, ZeroConfig, load_config
+from trainer.encoder_config import EncoderConfig
 from trainer.engine import Engine, make_model, make_optimizer
 from trainer.errors import ConfigError
+from trainer.lamb import Lamb
 from trainer.logs import Progress
 from trainer.loop import Run
-from trainer.snapshot import open_snapshot
+from trainer.snapshot import Snapshot, open_snapshot
 from trainer.stream import Stream
-from trainer.world import start, stop
+from trainer.world import World, start, stop
 
 STEPS = 15  # of ten rows: an epoch of 146 and a little
 
 
-def alone(config, model, snapshot, tokenizer, steps):
+@dataclass(frozen=True)
+class Given:
+    """What all ways to train have in common; `config` may be another one."""
+
+    config: PretrainConfig
+    model: EncoderConfig
+    snapshot: Snapshot
+    tokenizer: str
+    world: World
+    out: Path
+
+    def but(self, **changes):
+        return dataclasses.replace(self, config=dataclasses.replace(self.config, **changes))
+
+    def stream(self, *, alone=False):
+        place = {} if alone else {"rank": self.world.rank, "world_size": self.world.size}
+        return Stream(self.snapshot, self.tokenizer, self.config.stream(), **place)
+
+    def engine(self, seed=None):
+        return Engine(self.config, make_model(self.model, seed or self.config.seed), self.world)
+
+    def run(self, engine, folder):
+        return Run(
+            self.config,
+            self.model,
+            self.world,
+            engine,
+            stream=self.stream(),
+            folder=self.out / folder,
+            measure=None,
+            progress=Progress(0, 1),
+            log=None,
+        )
+
+
+def alone(given, steps):
     """Losses of torch without DeepSpeed on whole batches; the batches' hashes."""
-    encoder = make_model(model, config.seed)
+    config = given.config
+    encoder = make_model(given.model, config.seed)
     optimizer = make_optimizer(config.optimizer, encoder)
-    losses, hashes, n_parts = [], [], set()
-    with Stream(snapshot, tokenizer, config.stream()) as stream:
+    losses, hashes = [], []
+    with given.stream(alone=True) as stream:
         for _ in range(steps):
             batch = next(stream)
             optimizer.zero_grad()
@@ -44,7 +83,6 @@ def alone(config, model, snapshot, tokenizer, steps):
             optimizer.step()
             losses.append(total)
             hashes.append(digest(batch.microbatches))
-            n_parts.add(len(batch.microbatches))
     return losses, hashes, encoder
 
 
@@ -53,114 +91,95 @@ def tensors(part):
     return arrays[0], arrays[1], part.max_seqlen, *arrays[2:]
 
 
-def together(config, model, snapshot, tokenizer, world, steps, engine=None, state=None):
+def together(given, steps, engine=None, state=None):
     """The same by an engine; also the rows each rank trained on, and how many microbatches it had."""
-    engine = engine or Engine(config, make_model(model, config.seed), world)
-    losses, rows, parts, hashes, norms = [], [], [], [], []
-    with Stream(snapshot, tokenizer, config.stream(), rank=world.rank, world_size=world.size) as stream:
+    world, rate = given.world, given.config.optimizer.lr
+    engine = engine or given.engine()
+    told = {"losses": [], "norms": [], "parts": [], "hashes": [], "rows": []}
+    with given.stream() as stream:
         if state is not None:
             stream.load_state(state)
         for _ in range(steps):
             batch = next(stream)
-            told = world.gather_ints([batch.n_masked, len(batch.microbatches)])
-            n_masked, passes = sum(n for n, _ in told), max(n for _, n in told)
-            sums = engine.step(batch.microbatches, n_masked, passes, config.optimizer.lr)
-            losses.append(world.sums([float(sums.sum())])[0] / n_masked)
-            norms.append(engine.grad_norm)
-            parts.append([n for _, n in told])
-            rows.append([int(n) for part in batch.microbatches for n, k in zip(part.seq_ids, part.piece, strict=True) if k == 0])
-            whole = world.gather(batch.microbatches)
-            hashes.append(digest(part for one in whole for part in one))
+            counts = world.gather_ints([batch.n_masked, len(batch.microbatches)])
+            n_masked, passes = sum(n for n, _ in counts), max(n for _, n in counts)
+            sums = engine.step(batch.microbatches, n_masked, passes, rate)
+            told["losses"].append(world.sums([float(sums.sum())])[0] / n_masked)
+            told["norms"].append(engine.grad_norm)
+            told["parts"].append([n for _, n in counts])
+            whole = [part for rank in world.gather(batch.microbatches) for part in rank]
+            told["hashes"].append(digest(whole))
+            told["rows"].append([int(n) for part in whole for n in part.seq_ids[part.piece == 0]])
         after = stream.state()
-    told = [[n for one in step for n in one] for step in zip(*world.gather(rows), strict=True)]
-    return {"losses": losses, "norms": norms, "rows": told, "parts": parts, "hashes": hashes}, engine, after
+    return told, engine, after
 
 
-def main(release, tokenizer, settings, out):
-    world = start()
-    config = load_config(settings)
-    snapshot = open_snapshot(release)
-    with Stream(snapshot, tokenizer, config.stream()) as stream:
-        model = dataclasses.replace(config.model, vocab_size=stream.vocab_size)
-    lamb = OptimizerConfig(name="lamb", lr=0.01)
-    found = {"seq_ids": snapshot.rows}
-    found["alone"], found["hashes"], trained = alone(config, model, snapshot, tokenizer, STEPS)
-    found["lamb alone"], _, _ = alone(dataclasses.replace(config, optimizer=lamb), model, snapshot, tokenizer, 4)
-    for stage in (1, 2, 3):
-        one = dataclasses.replace(config, zero=ZeroConfig(stage=stage))
-        steps = STEPS if stage == 2 else 4
-        told, engine, _ = together(one, model, snapshot, tokenizer, world, steps)
-        found[f"zero {stage}"] = told
-        if stage == 2:
-            with engine_weights(engine, one, model, world, snapshot, tokenizer, Path(out)) as weights:
-                own = trained.state_dict()
-                found["weights"] = max(float((weights[n] - own[n]).abs().max()) for n in own)
-    for stage in (0, 1, 2):
-        one = dataclasses.replace(config, zero=ZeroConfig(stage=stage), optimizer=lamb)
-        found[f"lamb {stage}"] = together(one, model, snapshot, tokenizer, world, 4)[0]
-    found["refused"] = refused(config, model, world)
-    found["resumed"] = resumed(config, model, snapshot, tokenizer, world, Path(out))
-    if world.first:
-        (Path(out) / "found.json").write_text(json.dumps(found), "utf-8")
-    stop()
-
-
-class engine_weights:  # noqa: N801 # reads as a function where it is used
+def weights_of(given, engine):
     """The weights of an engine, saved and read back whole."""
-
-    def __init__(self, engine, config, model, world, snapshot, tokenizer, out):
-        self.made = (engine, config, model, world, snapshot, tokenizer, out)
-
-    def __enter__(self):
-        engine, config, model, world, snapshot, tokenizer, out = self.made
-        run = a_run(engine, config, model, world, snapshot, tokenizer, out / "weights")
-        run.step = 1
-        run._save()
-        return read_weights(run.checkpoints.newest())
-
-    def __exit__(self, *error):
-        self.made[3].barrier()
+    run = given.run(engine, "weights")
+    run.step = 1
+    run._save()
+    return read_weights(run.checkpoints.newest())
 
 
-def a_run(engine, config, model, world, snapshot, tokenizer, folder):
-    stream = Stream(snapshot, tokenizer, config.stream(), rank=world.rank, world_size=world.size)
-    return Run(config, model, world, engine, stream, folder, measure=None, progress=Progress(0, 1), log=None)
-
-
-def refused(config, model, world):
+def refused(given):
     """Messages for optimizers that must not be."""
-    from trainer.lamb import Lamb
 
     class FusedLamb(torch.optim.AdamW):
         """Named as DeepSpeed's."""
 
     told = []
     for kind, stage in ((FusedLamb, 1), (Lamb, 3)):
-        made = make_model(model, 1)
+        model, config = make_model(given.model, 1), given.but(zero=ZeroConfig(stage=stage)).config
         try:
-            Engine(dataclasses.replace(config, zero=ZeroConfig(stage=stage)), made, world, kind(made.parameters()))
+            Engine(config, model, given.world, kind(model.parameters()))
         except ConfigError as error:
             told.append(str(error))
     return told
 
 
-def resumed(config, model, snapshot, tokenizer, world, out):
+def resumed(given):
     """Losses and norms behind a checkpoint, without a stop and from it; equal to the last bit, or not."""
     told = {}
     for stage in (1, 2, 3):
-        one = dataclasses.replace(config, zero=ZeroConfig(stage=stage))
-        _, engine, state = together(one, model, snapshot, tokenizer, world, 2)
-        run = a_run(engine, one, model, world, snapshot, tokenizer, out / f"resumed-{stage}")
+        one = given.but(zero=ZeroConfig(stage=stage))
+        _, engine, state = together(one, 2)
+        run = one.run(engine, f"resumed-{stage}")
         run.stream.load_state(state)
         run.step = 2
         run._save()
-        whole, *_ = together(one, model, snapshot, tokenizer, world, 2, engine, state)
-        fresh = Engine(one, make_model(model, 7), world)  # of other weights
-        checkpoints = Checkpoints(out / f"resumed-{stage}", 1)
-        checkpoints.load(fresh, checkpoints.newest())
-        again, *_ = together(one, model, snapshot, tokenizer, world, 2, fresh, state)
+        whole, *_ = together(one, 2, engine, state)
+        fresh = one.engine(seed=7)  # of other weights
+        run.checkpoints.load(fresh, run.checkpoints.newest())
+        again, *_ = together(one, 2, fresh, state)
         told[stage] = [whole["losses"] + whole["norms"], again["losses"] + again["norms"]]
     return told
+
+
+def main(release, tokenizer, settings, out):
+    world, config, snapshot = start(), load_config(settings), open_snapshot(release)
+    given = Given(config, config.model, snapshot, tokenizer, world, Path(out))
+    with given.stream() as stream:
+        model = dataclasses.replace(config.model, vocab_size=stream.vocab_size)
+    given = dataclasses.replace(given, model=model)
+    lamb = OptimizerConfig(name="lamb", lr=0.01)
+    found = {}
+    found["alone"], found["hashes"], trained = alone(given, STEPS)
+    found["lamb alone"], *_ = alone(given.but(optimizer=lamb), 4)
+    for stage in (1, 2, 3):
+        one = given.but(zero=ZeroConfig(stage=stage))
+        found[f"zero {stage}"], engine, _ = together(one, STEPS if stage == 2 else 4)
+        if stage == 2:
+            weights, own = weights_of(one, engine), trained.state_dict()
+            found["weights"] = max(float((weights[n] - own[n]).abs().max()) for n in own)
+    for stage in (0, 1, 2):
+        one = given.but(zero=ZeroConfig(stage=stage), optimizer=lamb)
+        found[f"lamb {stage}"], *_ = together(one, 4)
+    found["refused"] = refused(given)
+    found["resumed"] = resumed(given)
+    if world.first:
+        (given.out / "found.json").write_text(json.dumps(found), "utf-8")
+    stop()
 
 
 if __name__ == "__main__":
