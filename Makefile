@@ -4,14 +4,28 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 WAREHOUSE := out/demo
+PRETRAIN_ON := trainer.cli pretrain conf/models/demo.yaml --data $(WAREHOUSE)/releases/demo
+PRETRAIN := $(BIN)/python -m $(PRETRAIN_ON)
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: .venv/with-spark  ## build a small release from data/demo, train a vocabulary on it, write it as token ids
+demo: demo-corpus demo-train  ## both of the next two
+
+demo-corpus: .venv/with-spark  ## build a small release from data/demo, train a vocabulary on it, write it as token ids
 	@$(BIN)/corpus build conf/recipes/demo.yaml --warehouse $(WAREHOUSE)
 	@$(BIN)/corpus tokenizer train --warehouse $(WAREHOUSE) --release demo --vocab-size 8000 --name demo-8k
 	@$(BIN)/corpus tokenize --warehouse $(WAREHOUSE) --release demo --tokenizer demo-8k
+
+# Stage 1 is stopped half way and goes on, on two processes; Stage 2 follows where the release has one.
+demo-train: .venv/with-spark,train,page  ## pretrain a small model on that release, resume it, go on to Stage 2 (two minutes)
+	@test -f $(WAREHOUSE)/releases/demo/release.json || $(MAKE) --no-print-directory demo-corpus
+	@$(PRETRAIN) --out $(WAREHOUSE)/runs/stage1 --resume --steps 80
+	@$(BIN)/torchrun --nproc_per_node 2 -m $(PRETRAIN_ON) --out $(WAREHOUSE)/runs/stage1 --resume
+	@if test -d $(WAREHOUSE)/releases/demo/stage2; then \
+	  $(PRETRAIN) --stage 2 --init $(WAREHOUSE)/runs/stage1 --out $(WAREHOUSE)/runs/stage2 --resume \
+	    --steps 40 --set batch.rows=32; \
+	fi
 
 test: lint  ## lint, then every test under ten seconds
 	@$(BIN)/pytest -q
@@ -19,7 +33,7 @@ test: lint  ## lint, then every test under ten seconds
 test-all: lint  ## lint, then every test
 	@$(BIN)/pytest -q -m "slow or not slow"
 
-lint: .venv/with-spark,page,dev  ## format, style, types and the direction of imports
+lint: .venv/with-spark,train,page,dev  ## format, style, types and the direction of imports
 	@$(BIN)/ruff format --check --quiet || { echo 'not formatted; run: $(BIN)/ruff format' >&2; exit 1; }
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/mypy --no-error-summary
@@ -66,5 +80,5 @@ clean:  ## remove all that make made, .venv included
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
 	@touch $(if $(findstring dev,$*),.venv/with-spark) $@
 
-.PHONY: help demo test test-all lint bench bench-spoken bench-tokenize bench-stream bench-near bench-trainer language-data package clean
+.PHONY: help demo demo-corpus demo-train test test-all lint bench bench-spoken bench-tokenize bench-stream bench-near bench-trainer language-data package clean
 .PRECIOUS: .venv/with-%

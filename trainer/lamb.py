@@ -68,8 +68,8 @@ class Lamb(torch.optim.Optimizer):
         self._n_parameters = len(parameters)
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override] # returns no loss
-        """One update of every parameter that has a gradient."""
+    def step(self, closure: Callable[[], float] | None = None) -> Any:
+        """One update of every parameter that has a gradient; returns nothing."""
         assert closure is None
         work = [
             (group, piece, self._update(group, piece))

@@ -197,10 +197,11 @@ class _Session:
         from trainer.sizes import non_embedding_count, parameter_count
 
         config = self.config
+        how = f"{config.optimizer.name}, {config.precision}, ZeRO {config.zero.stage}"
         progress.say(
             f"{Path(self.options.config).stem}: {parameter_count(model):,} parameters, "
-            f"{non_embedding_count(model):,} without embeddings; {config.optimizer.name}, "
-            f"{config.precision}, ZeRO {config.zero.stage}, {_ranks(self.world.size)} on {self.world.device.type}"
+            f"{non_embedding_count(model):,} without embeddings; {how}, "
+            f"{_ranks(self.world.size)} on {self.world.device.type}"
         )
         progress.say(
             f"{snapshot.stage} of release {snapshot.name}: {snapshot.rows:,} rows as {snapshot.reads}, "
