@@ -133,6 +133,11 @@ class Engine:
             self.deepspeed, *_ = quiet_deepspeed().initialize(
                 model=model, optimizer=optimizer, config=settings
             )
+        self._optimizer = optimizer
+        self._settings = [
+            {name: value for name, value in group.items() if name != "params"}
+            for group in optimizer.param_groups
+        ]
         self._stage = config.zero.stage
         self._norm = float("nan")
         if isinstance(optimizer, Lamb) and config.zero.stage > 0:
@@ -189,6 +194,13 @@ class Engine:
             ) from error
         if path is None:
             raise StateError("the checkpoint has no weights", where=str(folder))
+        # DeepSpeed 0.19.8, a universal checkpoint under ZeRO 3: every group gets the settings of the first one
+        # (vectors would decay), and all share one counter of steps, which each of them then moves.
+        for group, settings in zip(self._optimizer.param_groups, self._settings, strict=True):
+            group.update(settings)
+        for state in self._optimizer.state.values():
+            if isinstance(state.get("step"), Tensor):
+                state["step"] = state["step"].clone()
 
     def inputs(self, part: Pieces) -> tuple[Tensor, Tensor, int, Tensor, Tensor]:
         """What the encoder takes, on its device."""
