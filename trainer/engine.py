@@ -194,7 +194,7 @@ class Engine:
             ) from error
         if path is None:
             raise StateError("the checkpoint has no weights", where=str(folder))
-        # DeepSpeed 0.19.8, a universal checkpoint under ZeRO 3: every group gets the settings of the first one
+        # DeepSpeed 0.19.8, a universal checkpoint under ZeRO 3: every group gets the settings of the first
         # (vectors would decay), and all share one counter of steps, which each of them then moves.
         for group, settings in zip(self._optimizer.param_groups, self._settings, strict=True):
             group.update(settings)

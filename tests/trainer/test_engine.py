@@ -3,13 +3,14 @@
 import dataclasses
 
 import pytest
-import torch
 
-from tests.trainer.launch import TINY
-from trainer.config import PretrainConfig, build
-from trainer.engine import check_device, deepspeed_settings, load_weights, make_model, make_optimizer, seed_of
-from trainer.errors import ConfigError
-from trainer.world import World
+torch = pytest.importorskip("torch")
+
+from tests.trainer.launch import TINY  # noqa: E402
+from trainer.config import PretrainConfig, build  # noqa: E402
+from trainer.engine import check_device, deepspeed_settings, load_weights, make_model, make_optimizer, seed_of  # noqa: E402
+from trainer.errors import ConfigError  # noqa: E402
+from trainer.world import World  # noqa: E402
 
 CPU = torch.device("cpu")
 

@@ -3,9 +3,10 @@
 import math
 
 import pytest
-import torch
 
-from trainer.lamb import Lamb
+torch = pytest.importorskip("torch")
+
+from trainer.lamb import Lamb  # noqa: E402
 
 
 def stepped(weight, grad, **settings):

@@ -9,6 +9,8 @@ import pyarrow as pa
 import pytest
 import sentencepiece
 
+pytest.importorskip("torch")
+
 from schemas.sequences import SEQUENCES
 from schemas.tokenizer import CARD_FILE, MODEL_FILE, Tokenizer
 from spark_jobs.tokenizer.vocabulary import VocabularyConfig, options

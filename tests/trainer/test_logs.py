@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+pytest.importorskip("torch")
+
 from trainer.errors import ConfigError
 from trainer.logs import Log, Progress, Table, draw_curve, in_words, read_table
 from trainer.speed import Figures

@@ -5,6 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+pytest.importorskip("torch")
+
 from tests.trainer.launch import TINY
 from trainer.config import PretrainConfig, build
 from trainer.measure import Measure, measured_snapshot

@@ -9,6 +9,8 @@ import time
 import pytest
 import yaml
 
+pytest.importorskip("torch")
+
 from tests.trainer.launch import ROOT, end, pretrain, start_pretrain, write_config
 from trainer.checkpoints import Checkpoints
 from trainer.config import load_config

@@ -1,4 +1,4 @@
-"""docs/pretraining.md has every setting with its type and default, every column of the log, and the real error."""
+"""docs/pretraining.md has every setting with its default, every column of the log, and the real error."""
 
 import dataclasses
 import typing

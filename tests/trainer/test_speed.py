@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-import torch
 
-from trainer.encoder_config import EncoderConfig
-from trainer.engine import EMPTY
-from trainer.sizes import flops_per_token
-from trainer.speed import WindowSums, figures, peak_tflops
+torch = pytest.importorskip("torch")
+
+from trainer.encoder_config import EncoderConfig  # noqa: E402
+from trainer.engine import EMPTY  # noqa: E402
+from trainer.sizes import flops_per_token  # noqa: E402
+from trainer.speed import WindowSums, figures, peak_tflops  # noqa: E402
 
 MODEL = EncoderConfig(vocab_size=100, layers=2, hidden=8, inner=16, heads=2, head_size=4, positions=64)
 

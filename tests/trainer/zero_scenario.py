@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from trainer.batches import digest
-from trainer.checkpoints import read_weights
+from trainer.checkpoints import MODEL, read_weights, to_universal
 from trainer.config import OptimizerConfig, PretrainConfig, ZeroConfig, load_config
 from trainer.encoder_config import EncoderConfig
 from trainer.engine import Engine, make_model, make_optimizer
@@ -152,8 +152,20 @@ def resumed(given):
         fresh = one.engine(seed=7)  # of other weights
         run.checkpoints.load(fresh, run.checkpoints.newest())
         again, *_ = together(one, 2, fresh, state)
-        told[stage] = [whole["losses"] + whole["norms"], again["losses"] + again["norms"]]
+        told[f"{stage}"] = [whole["losses"] + whole["norms"], again["losses"] + again["norms"]]
+        told[f"{stage} universal"] = [told[f"{stage}"][0], universal(one, run.checkpoints, state)]
     return told
+
+
+def universal(given, checkpoints, state):
+    """The same through the form for other numbers of ranks."""
+    folder = checkpoints.folder / "universal"
+    source = checkpoints.newest().path / MODEL
+    given.world.agree(lambda: to_universal(source, folder / MODEL))
+    fresh = Engine(given.config, make_model(given.model, 7), given.world, universal=True)
+    fresh.load(folder, MODEL)
+    again, *_ = together(given, 2, fresh, state)
+    return again["losses"] + again["norms"]
 
 
 def main(release, tokenizer, settings, out):
