@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 WAREHOUSE := out/demo
-PRETRAIN_ON := trainer.cli pretrain conf/models/demo.yaml --data $(WAREHOUSE)/releases/demo
+PRETRAIN_ON := trainer.cli pretrain conf/pretrain/demo.yaml --data $(WAREHOUSE)/releases/demo
 PRETRAIN := $(BIN)/python -m $(PRETRAIN_ON)
 
 help:  ## list the targets

@@ -29,7 +29,7 @@ TINY = {
     "data": {"lanes": 3},
     "checkpoints": {"every": 100},
     "log": {"every": 1},
-    "measure": {"rows": 8},
+    "measure": {"rows": 60},
 }
 """A model that trains in milliseconds on rows of `releases.make_release`."""
 

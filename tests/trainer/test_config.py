@@ -39,7 +39,7 @@ def test_a_config_has_the_values_of_its_file_and_defaults():
     assert config.stream().max_tokens == 32
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "conf/models").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((ROOT / "conf").glob("[mp]*/*.yaml")), ids=lambda path: path.stem)
 def test_every_config_of_a_model_loads(path):
     config = load_config(str(path))
     assert config.last_step >= config.schedule.warmup_steps

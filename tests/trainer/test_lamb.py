@@ -44,7 +44,7 @@ def test_each_parameter_has_a_ratio_of_its_own():
     for parameter in both:
         parameter.grad = torch.ones(4)
     Lamb(both, lr=0.1, eps=0.0, weight_decay=0.0).step()
-    assert [float(parameter[0]) for parameter in both] == pytest.approx([0.9, 9.0])
+    assert [parameter[0].item() for parameter in both] == pytest.approx([0.9, 9.0])
 
 
 def test_moments_are_those_of_adam_over_steps():

@@ -77,7 +77,7 @@ def hash_of(text: str) -> int:
 @pytest.mark.slow
 def test_the_loss_falls_below_the_entropy_of_single_tokens_within_a_minute(demo, tmp_path):
     made, entropy = demo
-    config = ROOT / "conf/models/demo.yaml"
+    config = ROOT / "conf/pretrain/demo.yaml"
     ended = pretrain(1, config, made, tmp_path / "out", "--json", "--set", "batch.rows=4")
     assert ended.code == 0, ended.err
     summary = json.loads(ended.out)
