@@ -21,10 +21,10 @@ demo-corpus: .venv/with-spark  ## build a small release from data/demo, train a 
 demo-train: .venv/with-spark,train,page  ## pretrain a small model on that release, resume it, go on to Stage 2 (two minutes)
 	@test -f $(WAREHOUSE)/releases/demo/release.json || $(MAKE) --no-print-directory demo-corpus
 	@$(PRETRAIN) --out $(WAREHOUSE)/runs/stage1 --resume --steps 80
-	@$(BIN)/torchrun --nproc_per_node 2 -m $(PRETRAIN_ON) --out $(WAREHOUSE)/runs/stage1 --resume
+	@OMP_NUM_THREADS=1 $(BIN)/torchrun --nproc_per_node 2 -m $(PRETRAIN_ON) --out $(WAREHOUSE)/runs/stage1 --resume
 	@if test -d $(WAREHOUSE)/releases/demo/stage2; then \
 	  $(PRETRAIN) --stage 2 --init $(WAREHOUSE)/runs/stage1 --out $(WAREHOUSE)/runs/stage2 --resume \
-	    --steps 40 --set batch.rows=32; \
+	    --set schedule.total_steps=40 --set batch.rows=32 --set optimizer.lr=1e-3; \
 	fi
 
 test: lint  ## lint, then every test under ten seconds

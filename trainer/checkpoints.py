@@ -12,7 +12,9 @@ number they are rewritten once as DeepSpeed's universal checkpoint, which is del
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import io
 import json
 import os
 import re
@@ -206,7 +208,7 @@ def read_weights(checkpoint: Checkpoint) -> dict[str, Tensor]:
     quiet_deepspeed()
     from deepspeed.utils import zero_to_fp32
 
-    with quietly():
+    with quietly(), contextlib.redirect_stderr(io.StringIO()):  # its bars
         found: dict[str, Tensor] = zero_to_fp32.get_fp32_state_dict_from_zero_checkpoint(
             str(checkpoint.path), MODEL
         )
@@ -223,7 +225,7 @@ def to_universal(source: Path, target: Path) -> None:
 
         from trainer.world import quietly
 
-        with quietly():
+        with quietly(), contextlib.redirect_stderr(io.StringIO()):  # its bars
             ds_to_universal.main(
                 Namespace(
                     **options,

@@ -263,12 +263,9 @@ def in_text(summary: dict[str, Any]) -> str:
     lines = []
     if after:
         lines += [
-            f"loss by language on rows of {summary['measured_on']}, nats a hidden token (perplexity)",
-            f"{'':<6}{'before':>20}{'after':>20}",
-            *(
-                f"{lang:<6}{_with_perplexity(before.get(lang)):>20}{_with_perplexity(loss):>20}"
-                for lang, loss in after.items()
-            ),
+            f"loss by language on rows of {summary['measured_on']}, nats a hidden token",
+            f"{'':<6}{'before':>8}{'perplexity':>12}{'after':>10}{'perplexity':>12}",
+            *(f"{lang:<6}{_loss(before.get(lang), 8)}{_loss(loss, 10)}" for lang, loss in after.items()),
             "",
         ]
     rate = f", {summary['tokens_per_s']:,.0f} a second" if summary["tokens_per_s"] else ""
@@ -283,10 +280,11 @@ def in_text(summary: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _with_perplexity(loss: float | None) -> str:
+def _loss(loss: float | None, width: int) -> str:
+    """A loss and its perplexity."""
     if loss is None:
-        return "-"
-    return f"{loss:.3f} ({math.exp(min(loss, 99)):,.0f})"
+        return f"{'-':>{width}}{'-':>12}"
+    return f"{loss:>{width}.3f}{math.exp(min(loss, 99)):>12,.0f}"
 
 
 def _only_tokenizer(release: Release) -> str:

@@ -57,7 +57,7 @@ def test_a_run_says_what_it_does_and_prints_the_loss_by_language(run):
     assert "step 4/4  loss " in first.err
     assert "ETA " in first.err
     lines = first.out.splitlines()
-    assert lines[0] == "loss by language on rows of stage1, nats a hidden token (perplexity)"
+    assert lines[0] == "loss by language on rows of stage1, nats a hidden token"
     assert [line.split()[0] for line in lines[2:6]] == ["de", "en", "ja", "all"]
     assert "done at step 4: " in first.out
     assert "\r" not in first.err  # no bar where there is no terminal
