@@ -6,22 +6,18 @@ what is accepted. docs/pretraining.md has every key with its default.
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
-import types
-import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from trainer.cache import CacheConfig
 from trainer.encoder_config import EncoderConfig
 from trainer.errors import ConfigError
 from trainer.masking import MaskingConfig
 from trainer.share import StreamConfig
+from trainer.strict import build
 
-T = TypeVar("T")
 OptimizerName = Literal["adamw", "adam", "lamb"]
 ScheduleName = Literal["exponential", "linear", "noam", "constant"]
 Precision = Literal["bf16", "fp16", "fp32"]
@@ -274,7 +270,7 @@ def load_config(path: str, changes: Sequence[str] = ()) -> PretrainConfig:
     try:
         for change in changes:
             values = _changed(values, change)
-        return build(PretrainConfig, values)
+        return from_values(values)
     except ConfigError as error:
         error.where = error.where or path
         raise
@@ -296,96 +292,14 @@ def _changed(values: Any, change: str) -> Any:
         raise ConfigError("--set", change, accepted="KEY=VALUE with a value in YAML") from None
 
 
-def _refuse_foreign_lamb(values: object, where: str) -> None:
-    """ConfigError for an optimizer by a name of DeepSpeed's LAMBs, which are wrong under ZeRO."""
-    if isinstance(values, str) and values != "lamb" and values.lower().replace("_", "") in _FOREIGN_LAMB:
-        raise ConfigError(where, values, accepted="lamb (the one here), adamw, adam", why=_WHY_LAMB)
-
-
-def build(config: type[T], values: object, where: str = "") -> T:
-    """An instance of the dataclass `config` from plain values; `where` is the dotted key they stand under."""
-    if not isinstance(values, Mapping):
-        raise ConfigError(where or "CONFIG", values, accepted="keys and values")
-    hints = typing.get_type_hints(config)
-    fields = {f.name: f for f in dataclasses.fields(typing.cast(Any, config)) if f.init}
-    for key in values:
-        if key not in fields:
-            raise ConfigError(_dotted(where, str(key)), values[key], accepted=_near(str(key), list(fields)))
-    for name, one in fields.items():
-        required = one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING
-        if required and name not in values:
-            accepted = f"{_describe(hints[name])}; the key is required"
-            raise ConfigError(_dotted(where, name), None, accepted=accepted)
-    converted = {k: _convert(hints[k], v, _dotted(where, k)) for k, v in values.items()}
-    try:
-        return config(**converted)
-    except ValueError as error:  # of a dataclass that knows no ConfigError
-        raise ConfigError(where, dict(values), accepted="values that fit", why=str(error)) from None
-
-
-def plain(config: object) -> Any:
-    """A dataclass as plain values for YAML and JSON, in the order of its fields."""
-    if dataclasses.is_dataclass(config):
-        return {f.name: plain(getattr(config, f.name)) for f in dataclasses.fields(config)}
-    if isinstance(config, Mapping):
-        return {str(key): plain(value) for key, value in config.items()}
-    if isinstance(config, list | tuple):
-        return [plain(value) for value in config]
-    return config
-
-
-def _convert(kind: Any, value: object, where: str) -> object:
-    """`value` as the annotated type `kind`; ConfigError where it is something else."""
-    origin, inner = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (types.UnionType, typing.Union):
-        some = next(part for part in inner if part is not type(None))
-        return None if value is None and type(None) in inner else _convert(some, value, where)
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise ConfigError(where, value, accepted="a list")
-        return tuple(_convert(inner[0], item, f"{where}[{n}]") for n, item in enumerate(value))
-    if dataclasses.is_dataclass(kind):
-        return build(typing.cast(type, kind), value, where)
-    if kind is float:
-        return _number(value, where)
-    if origin is Literal and where == "optimizer.name":
-        _refuse_foreign_lamb(value, where)
-    known = value in inner and type(value) in map(type, inner) if origin is Literal else type(value) is kind
-    if not known:
-        raise ConfigError(where, value, accepted=_describe(kind))
-    return value
-
-
-def _number(value: object, where: str) -> float:
-    # YAML 1.1 reads 1e-3 as a text and 1.0e-3 as a number; both are meant as one.
-    if type(value) in (int, float, str):
-        try:
-            number = float(typing.cast(float, value))
-        except ValueError:
-            number = float("nan")
-        if number - number == 0:  # neither infinite nor not a number
-            return number
-    raise ConfigError(where, value, accepted="a number")
-
-
-_NAMES: dict[object, str] = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
-
-
-def _describe(kind: Any) -> str:
-    if typing.get_origin(kind) is tuple:
-        return "a list"
-    if typing.get_origin(kind) is Literal:
-        return ", ".join(map(str, typing.get_args(kind)))
-    return _NAMES.get(kind, "keys and values")
-
-
-def _near(key: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(key, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"one of {', '.join(known)}"
-
-
-def _dotted(where: str, key: str) -> str:
-    return f"{where}.{key}" if where else key
+def from_values(values: object) -> PretrainConfig:
+    """The settings in plain values, as they stand in a file."""
+    optimizer = values.get("optimizer") if isinstance(values, Mapping) else None
+    name = optimizer.get("name") if isinstance(optimizer, Mapping) else None
+    if isinstance(name, str) and name != "lamb" and name.lower().replace("_", "") in _FOREIGN_LAMB:
+        accepted = "lamb (the one here), adamw, adam"
+        raise ConfigError("optimizer.name", name, accepted=accepted, why=_WHY_LAMB)
+    return build(PretrainConfig, values)
 
 
 def _positive(key: str, value: float) -> None:

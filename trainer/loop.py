@@ -12,7 +12,7 @@ import torch
 
 from schemas.version import VERSION
 from trainer.checkpoints import Checkpoints, RunState
-from trainer.config import PretrainConfig, plain
+from trainer.config import PretrainConfig
 from trainer.encoder_config import EncoderConfig
 from trainer.engine import Engine, seed_of
 from trainer.logs import Log, Progress
@@ -21,6 +21,7 @@ from trainer.schedules import learning_rate
 from trainer.speed import WindowSums, figures, peak_tflops
 from trainer.state import StreamState
 from trainer.stream import Batch, Stream
+from trainer.strict import plain
 from trainer.watch import StopWish, Watch
 from trainer.world import World
 

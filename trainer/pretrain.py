@@ -12,7 +12,7 @@ from typing import Any
 
 from schemas.version import VERSION
 from trainer.checkpoints import Checkpoint, Checkpoints, find_checkpoint
-from trainer.config import PretrainConfig, load_config, plain
+from trainer.config import PretrainConfig, load_config
 from trainer.data_command import chosen_reads
 from trainer.encoder_config import EncoderConfig
 from trainer.errors import ConfigError, StateError
@@ -20,6 +20,7 @@ from trainer.logs import CURVE, Log, Progress, draw_curve, in_words
 from trainer.release import Release, find_tokenizer, read_release
 from trainer.snapshot import Snapshot, open_snapshot, snapshot_of
 from trainer.state import state_of
+from trainer.strict import plain
 from trainer.watch import check_same
 
 SUMMARY, SETTINGS = "summary.json", "config.yaml"

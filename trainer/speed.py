@@ -12,14 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from trainer.batches import Pieces
 from trainer.config import Precision
 from trainer.encoder_config import EncoderConfig
+
+if TYPE_CHECKING:
+    import torch
 
 _PEAKS = {"B200": 2250.0, "H200": 989.0, "H100": 989.0, "A100": 312.0, "L40S": 362.0, "V100": 125.0}
 """Dense BF16 or FP16 TFLOP/s by part of the device's name (NVIDIA's data sheets); V100 has FP16 only."""
@@ -126,5 +128,7 @@ def peak_tflops(device: torch.device, precision: Precision) -> float | None:
     """Of one device at half precision; None where it is not known, and under FP32."""
     if device.type != "cuda" or precision == "fp32":
         return None
+    import torch
+
     name = torch.cuda.get_device_name(device)
     return next((peak for part, peak in _PEAKS.items() if part in name), None)

@@ -15,13 +15,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trainer.batches import Pieces
 from trainer.config import PretrainConfig
 from trainer.errors import DivergedError, StateError
 from trainer.state import Position
-from trainer.world import World
+
+if TYPE_CHECKING:
+    from trainer.world import World
 
 FILE = "stopped.json"
 _FP32, _HALF = 1e-4, 1e-2

@@ -6,8 +6,9 @@ import pytest
 import yaml
 
 from tests.trainer.launch import ROOT, TINY
-from trainer.config import PretrainConfig, build, load_config, plain
+from trainer.config import PretrainConfig, from_values, load_config
 from trainer.errors import ConfigError
+from trainer.strict import build, plain
 
 
 def changed(**changes):
@@ -27,7 +28,7 @@ def changed(**changes):
 
 def said(**changes):
     with pytest.raises(ConfigError) as error:
-        build(PretrainConfig, changed(**changes))
+        from_values(changed(**changes))
     assert error.value.exit_code == 2
     return error.value
 

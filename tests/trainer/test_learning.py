@@ -1,6 +1,5 @@
 """A model learns from real text: the demo's, made into a release without Spark."""
 
-import gzip
 import io
 import json
 import math
@@ -13,6 +12,7 @@ pytest.importorskip("torch")
 
 from schemas.sequences import SEQUENCES
 from schemas.tokenizer import CARD_FILE, MODEL_FILE, Tokenizer
+from spark_jobs.readers import Documents, ReaderOptions, Split, read
 from spark_jobs.tokenizer.vocabulary import VocabularyConfig, options
 from tests.trainer.launch import ROOT, pretrain
 from tests.trainer.releases import Made, write_table
@@ -22,13 +22,14 @@ WORDS = 300  # of a row
 
 
 def texts() -> list[tuple[str, str]]:
-    """(language, text) of the demo's mC4."""
+    """(language, text) of the demo's mC4, in rows; what is damaged there is left out."""
     found = []
     for path in sorted((ROOT / "data/demo/mc4").glob("*.jsonl.gz")):
         lang = path.name.partition(".")[0]
-        for line in gzip.decompress(path.read_bytes()).decode("utf-8", "replace").splitlines():
-            words = json.loads(line)["text"].split() if line.endswith("}") else []
-            found += [(lang, " ".join(words[n : n + WORDS])) for n in range(0, len(words), WORDS)]
+        for read_ in read("mc4", Split(uri=str(path)), ReaderOptions()):
+            for text in read_.texts if isinstance(read_, Documents) else ():
+                words = str(text).split()
+                found += [(lang, " ".join(words[n : n + WORDS])) for n in range(0, len(words), WORDS)]
     return found
 
 

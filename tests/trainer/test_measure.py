@@ -8,12 +8,13 @@ import pytest
 pytest.importorskip("torch")
 
 from tests.trainer.launch import TINY
-from trainer.config import PretrainConfig, build
+from trainer.config import PretrainConfig
 from trainer.measure import Measure, measured_snapshot
 from trainer.release import read_release
 from trainer.share import StreamConfig
 from trainer.snapshot import open_snapshot
 from trainer.stream import Stream
+from trainer.strict import build
 
 ALONE = SimpleNamespace(rank=0, size=1, gather_ints=lambda numbers: [list(numbers)], sums=list)
 

@@ -12,10 +12,11 @@ import pytest
 pytest.importorskip("torch")
 
 from tests.trainer.launch import TINY
-from trainer.config import PretrainConfig, build
+from trainer.config import PretrainConfig
 from trainer.engine import EMPTY
 from trainer.errors import DivergedError, StateError
 from trainer.state import Position
+from trainer.strict import build
 from trainer.watch import StopWish, Watch, check_same
 
 ALONE = SimpleNamespace(rank=0, first=True, gather=lambda value: [value])
