@@ -121,6 +121,20 @@ def test_without_matplotlib_there_is_no_curve_and_no_error(tmp_path, monkeypatch
     assert not draw_curve(tmp_path)
 
 
+def test_tensorboard_gets_the_same_figures(tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    log = Log(tmp_path, ("de", "en"), 0, tensorboard=True)
+    log.window(3, 0, 1e-3, 1.0, figures(loss=5.5))
+    log.measured(3, {"all": 4.0})
+    log.close()
+    held = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [(event.step, event.value) for event in held.Scalars("loss")] == [(3, 5.5)]
+    assert [event.value for event in held.Scalars("measured/all")] == [4.0]
+    assert [event.value for event in held.Scalars("tokens/de/spoken")] == [200.0]
+
+
 def test_tensorboard_that_is_not_there_is_refused_by_its_key(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(ConfigError, match=r"log\.tensorboard is True, accepted: false here"):

@@ -174,6 +174,18 @@ def test_a_run_of_two_ranks_goes_on_with_one_and_with_four(made, tmp_path, stage
 
 
 @pytest.mark.slow
+def test_offloading_changes_where_things_lie_and_no_loss(made, tmp_path):
+    config = write_config(tmp_path)
+    assert pretrain(1, config, made, tmp_path / "plain", "--steps", "4").code == 0
+    for stage, what in ((1, "optimizer"), (2, "optimizer"), (3, "optimizer"), (3, "parameters")):
+        out = tmp_path / f"{stage}-{what}"
+        settings = ("--set", f"zero.stage={stage}", "--set", f"zero.offload={what}")
+        ended = pretrain(2, config, made, out, "--steps", "4", *settings)
+        assert ended.code == 0, ended.err
+        assert losses(out) == pytest.approx(losses(tmp_path / "plain"), rel=1e-5)
+
+
+@pytest.mark.slow
 def test_sigterm_saves_and_ends_with_0_and_the_run_can_go_on(made, tmp_path):
     config = write_config(tmp_path, schedule={"total_steps": 100000})
     ranks = start_pretrain(2, config, made, tmp_path / "out")
