@@ -171,7 +171,7 @@ def draw_curve(run: Path) -> bool:
     steps = [int(row["step"]) for row in log]
     axes.plot(steps, [float(row["loss"]) for row in log], color="0.3", label="training")
     marks = [int(row["step"]) for row in measured]
-    axes.plot(marks, [float(row["all"]) for row in measured], "o-", color="tab:blue", label="rows set apart")
+    axes.plot(marks, [float(row["all"]) for row in measured], "o-", color="tab:blue", label="measured")
     axes.set(xlabel="step", ylabel="loss (nats a hidden token)")
     axes.grid(alpha=0.3)
     rate = axes.twinx()
