@@ -44,6 +44,19 @@ def test_lamb_under_zero_is_plain_lamb(found, stage):
     assert found["lamb alone"] != pytest.approx(found["alone"][:4], rel=1e-3)  # and not Adam
 
 
+@pytest.mark.parametrize("stage", [1, 2, 3])
+def test_bf16_gives_the_losses_of_fp32_to_its_precision(found, stage):
+    assert found[f"bf16 {stage}"]["losses"] == pytest.approx(found["alone"][:4], rel=5e-3)
+    assert found[f"bf16 {stage}"]["losses"] != found[f"zero {stage}"]["losses"][:4]
+
+
+@pytest.mark.parametrize("stage", [1, 2, 3])
+def test_a_step_whose_gradients_overflow_is_left_out_and_the_next_one_trains(found, stage):
+    for skipped, last_norm in found[f"overflowed {stage}"]:
+        assert skipped == [False, True, False]
+        assert 0 < last_norm < 100
+
+
 def test_every_row_is_trained_on_once_an_epoch(found, made):
     trained = list(itertools.chain.from_iterable(found["zero 2"]["rows"]))
     assert len(trained) == 150

@@ -5,6 +5,7 @@ A line of `losses` is a way to train: alone and by torch's own means, or by ZeRO
 
 import dataclasses
 import json
+import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,6 +169,19 @@ def universal(given, checkpoints, state):
     return again["losses"] + again["norms"]
 
 
+def overflowed(given):
+    """Whether each of three steps was left out; the second has gradients without end. The last norm."""
+    engine, skipped = given.engine(), []
+    with given.stream() as stream:
+        for scale in (given.world.size, math.inf, given.world.size):
+            batch = next(stream)
+            told = given.world.gather_ints([batch.n_masked, len(batch.microbatches)])
+            engine.world = dataclasses.replace(given.world, size=scale)
+            engine.step(batch.microbatches, sum(n for n, _ in told), max(n for _, n in told), 0.01)
+            skipped.append(engine.skipped)
+    return skipped, engine.grad_norm
+
+
 def main(release, tokenizer, settings, out):
     world, config, snapshot = start(), load_config(settings), open_snapshot(release)
     given = Given(config, config.model, snapshot, tokenizer, world, Path(out))
@@ -187,6 +201,10 @@ def main(release, tokenizer, settings, out):
     for stage in (0, 1, 2):
         one = given.but(zero=ZeroConfig(stage=stage), optimizer=lamb)
         found[f"lamb {stage}"], *_ = together(one, 4)
+    for stage in (1, 2, 3):
+        one = given.but(zero=ZeroConfig(stage=stage), precision="bf16")
+        found[f"bf16 {stage}"], *_ = together(one, 4)
+        found[f"overflowed {stage}"] = [overflowed(one), overflowed(given.but(zero=ZeroConfig(stage=stage)))]
     found["refused"] = refused(given)
     found["resumed"] = resumed(given)
     if world.first:
