@@ -5,14 +5,28 @@ SHELL := /bin/bash
 BIN := .venv/bin
 WAREHOUSE := out/demo
 comma := ,
+PRETRAIN_ON := trainer.cli pretrain conf/pretrain/demo.yaml --data $(WAREHOUSE)/releases/demo
+PRETRAIN := $(BIN)/python -m $(PRETRAIN_ON)
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: .venv/with-spark  ## build a small release from data/demo, train a vocabulary on it, write it as token ids
+demo: demo-corpus demo-train  ## both of the next two
+
+demo-corpus: .venv/with-spark  ## build a small release from data/demo, train a vocabulary on it, write it as token ids
 	@$(BIN)/corpus build conf/recipes/demo.yaml --warehouse $(WAREHOUSE)
 	@$(BIN)/corpus tokenizer train --warehouse $(WAREHOUSE) --release demo --vocab-size 8000 --name demo-8k
 	@$(BIN)/corpus tokenize --warehouse $(WAREHOUSE) --release demo --tokenizer demo-8k
+
+# Stage 1 is stopped half way and goes on, on two processes; Stage 2 follows where the release has one.
+demo-train: .venv/with-spark,train,page  ## pretrain a small model on that release, resume it, go on to Stage 2 (two minutes)
+	@test -f $(WAREHOUSE)/releases/demo/release.json || $(MAKE) --no-print-directory demo-corpus
+	@$(PRETRAIN) --out $(WAREHOUSE)/runs/stage1 --resume --steps 80
+	@OMP_NUM_THREADS=1 $(BIN)/torchrun --nproc_per_node 2 -m $(PRETRAIN_ON) --out $(WAREHOUSE)/runs/stage1 --resume
+	@if test -d $(WAREHOUSE)/releases/demo/stage2; then \
+	  $(PRETRAIN) --stage 2 --init $(WAREHOUSE)/runs/stage1 --out $(WAREHOUSE)/runs/stage2 --resume \
+	    --set schedule.total_steps=40 --set batch.rows=32 --set optimizer.lr=1e-3; \
+	fi
 
 test: lint  ## lint, then every test under ten seconds
 	@$(BIN)/pytest -q
@@ -71,7 +85,7 @@ clean:  ## remove all that make made, .venv included
 	echo "installing into .venv with $$($$python --version) (once, ~2 minutes)" >&2; \
 	$$python -m venv .venv && \
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
-	@touch $(if $(findstring dev,$*),.venv/with-spark .venv/with-train .venv/with-spark$(comma)train) $@
+	@touch $(if $(findstring dev,$*),.venv/with-spark .venv/with-train .venv/with-spark$(comma)train$(comma)page) $@
 
-.PHONY: help demo test test-all lint bench bench-spoken bench-tokenize bench-stream bench-near bench-heldout bench-utterances bench-trainer language-data package clean
+.PHONY: help demo demo-corpus demo-train test test-all lint bench bench-spoken bench-tokenize bench-stream bench-near bench-heldout bench-utterances bench-trainer language-data package clean
 .PRECIOUS: .venv/with-%

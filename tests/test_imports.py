@@ -18,6 +18,12 @@ def test_importing_a_command_loads_nothing_heavy(module):
     assert {name.partition(".")[0] for name in loaded.split()} & HEAVY == set()
 
 
+def test_settings_of_a_training_run_are_read_without_torch():
+    code = "import sys, trainer.pretrain; print('torch' in sys.modules, 'deepspeed' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said == "False False\n"
+
+
 @pytest.mark.parametrize("module", COMMANDS)
 def test_help_answers_within_a_second(module):
     command = [sys.executable, "-m", module, "--help"]

@@ -3,7 +3,8 @@
     TeacherError         exit 1: the work failed; run it again
     ├── ConfigError      exit 2: a setting or an option is wrong, nothing was started
     ├── SnapshotError    exit 3: the release is not what it says it is, or cannot be honoured
-    └── StateError       exit 3: a saved state belongs to something else
+    ├── StateError       exit 3: a saved state belongs to something else
+    └── DivergedError    exit 3: the numbers of a run cannot be trusted any more
 
 Everything else that reaches the user as a traceback is a bug of ours.
 """
@@ -61,6 +62,12 @@ class SnapshotError(TeacherError):
 
 class StateError(TeacherError):
     """A saved state of the stream does not fit what it is loaded into."""
+
+    exit_code = 3
+
+
+class DivergedError(TeacherError):
+    """A loss that is no number, gradients that overflow again and again, a resume that did not come back."""
 
     exit_code = 3
 

@@ -23,11 +23,12 @@ def data(made, *options, capsys, seconds="0"):
     return ends_with(["data", str(made.release), "--seconds", seconds, *options], capsys)
 
 
-def test_help_says_that_training_is_not_there_yet(capsys):
+def test_help_says_what_is_there_and_what_is_not_yet(capsys):
     code, out, err = ends_with(["--help"], capsys)
     assert (code, err) == (0, "")
     assert out.startswith("usage: teacher")
-    assert "it does not train yet" in out
+    assert "reads releases and pretrains" in out
+    assert "distil, evaluate and export come with" in out
 
 
 def test_the_help_of_data_has_an_example_and_the_exit_codes(capsys):
@@ -37,11 +38,31 @@ def test_the_help_of_data_has_an_example_and_the_exit_codes(capsys):
     assert "exit: 0 done, 1 failed" in out
 
 
+def test_the_help_of_pretrain_has_examples_for_one_process_and_for_launchers(capsys):
+    code, out, _ = ends_with(["pretrain", "--help"], capsys)
+    assert code == 0
+    assert "\n  teacher pretrain conf/models/tiny.yaml --data out/demo/releases/demo " in out
+    assert "\n  torchrun --nproc_per_node 8 -m trainer.cli pretrain " in out
+    assert "\n  deepspeed --module trainer.cli pretrain " in out
+    assert "exit: 0 done or stopped on a wish and saved" in out
+
+
+def test_the_rank_that_the_deepspeed_launcher_passes_is_taken(capsys):
+    code, _, err = ends_with(["--local_rank=1", "pretrain", "no.yaml", "--data", "out"], capsys)
+    assert code == 2
+    assert "CONFIG is 'no.yaml', accepted: a YAML file, such as conf/models/tiny.yaml" in err
+
+
+def test_what_all_ranks_find_is_said_by_the_first_one(capsys, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    assert ends_with(["pretrain", "no.yaml", "--data", "out"], capsys) == (2, "", "")
+
+
 def test_the_version_is_that_of_the_distribution(capsys):
     assert ends_with(["--version"], capsys) == (0, f"teacher {VERSION}\n", "")
 
 
-@pytest.mark.parametrize("arguments", [["pretrain", "model.yaml", "--data", "out"], ["--nodes", "2"], []])
+@pytest.mark.parametrize("arguments", [["distill", "model.yaml", "--data", "out"], ["--nodes", "2"], []])
 def test_a_command_that_does_not_exist_is_bad_usage(arguments, capsys):
     code, out, err = ends_with(arguments, capsys)
     assert (code, out) == (2, "")
