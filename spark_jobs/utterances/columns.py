@@ -243,21 +243,27 @@ def _cells(
     marks = np.flatnonzero((data == TAB) | (data == ord("\n")))
     cells = np.diff(np.searchsorted(marks, breaks, "right"), prepend=0)
     filled = breaks > starts
-    good = filled & (cells == len(names))
+    # A count is optional: a line without one may lack its tab as well.
+    fewer = len(names) - 1 if names[-1] == source.count_column and len(names) > 2 else len(names)
+    good = filled & ((cells == len(names)) | (cells == fewer))
     for row in np.flatnonzero(filled & ~good).tolist():
         detail = f"{cells[row]} cells, want {len(names)}: {', '.join(names)}"
         yield Rejected(ordinal + row, "bad_tsv", detail, b"")
-    if not good.any():
-        return
     offsets = np.concatenate(([0], marks + 1 - np.arange(1, len(marks) + 1))).astype(np.int32)
     kept = np.delete(data, marks)
     every = pa.StringArray.from_buffers(len(marks), pa.py_buffer(offsets), pa.py_buffer(kept))
     first_cell = np.cumsum(cells) - cells
-    chosen = first_cell[good]
-    columns = {name: every.take(pa.array(chosen + place)) for place, name in enumerate(names)}
     wanted = {source.text_column, source.day_column, source.count_column, *_locale_columns(source)}
-    table = pa.table({name: values for name, values in columns.items() if name in wanted})
-    yield from _valid(_named(_empty_as_null(table, source), source), ordinal + np.flatnonzero(good))
+    for size in {len(names), fewer}:
+        rows = good & (cells == size)
+        if rows.any():
+            columns = {
+                name: every.take(pa.array(first_cell[rows] + place))
+                for place, name in enumerate(names[:size])
+                if name in wanted
+            }
+            table = _named(_empty_as_null(pa.table(columns), source), source)
+            yield from _valid(table, ordinal + np.flatnonzero(rows))
 
 
 def _empty_as_null(table: pa.Table, source: UtteranceSource) -> pa.Table:
