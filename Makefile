@@ -4,6 +4,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 WAREHOUSE := out/demo
+comma := ,
 PRETRAIN_ON := trainer.cli pretrain conf/pretrain/demo.yaml --data $(WAREHOUSE)/releases/demo
 PRETRAIN := $(BIN)/python -m $(PRETRAIN_ON)
 
@@ -39,29 +40,35 @@ lint: .venv/with-spark,train,page,dev  ## format, style, types and the direction
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports > .venv/imports.log || { cat .venv/imports.log; exit 1; }
 
-bench: .venv/with-spark,page,dev  ## measure the corpus job against its floors (needs a folder of text, see bench/)
+bench: .venv/with-spark,train,page,dev  ## measure the corpus job against its floors (needs a folder of text, see bench/)
 	@$(BIN)/python -m bench.corpus
 
-language-data: .venv/with-spark,page,dev  ## write CLDR's names of months, units and money into normalizers/data
+language-data: .venv/with-spark,train,page,dev  ## write CLDR's names of months, units and money into normalizers/data
 	@$(BIN)/python -m normalizers.cldr
 
-bench-spoken: .venv/with-spark,page,dev  ## measure the spoken form against its floors (needs a folder of text, see bench/)
+bench-spoken: .venv/with-spark,train,page,dev  ## measure the spoken form against its floors (needs a folder of text, see bench/)
 	@$(BIN)/python -m bench.normalizers
 
-bench-tokenize: .venv/with-spark,page,dev  ## measure tokenising against its floors (needs a folder of text, see bench/)
+bench-tokenize: .venv/with-spark,train,page,dev  ## measure tokenising against its floors (needs a folder of text, see bench/)
 	@$(BIN)/python -m bench.tokenize
 
-bench-stream: .venv/with-spark,page,dev  ## measure the trainer's stream against its floors (needs a folder of text, see bench/)
+bench-stream: .venv/with-spark,train,page,dev  ## measure the trainer's stream against its floors (needs a folder of text, see bench/)
 	@$(BIN)/python -m bench.stream
 
-bench-near: .venv/with-spark,page,dev  ## measure near de-duplication against its floors (needs a folder of text, see bench/)
+bench-near: .venv/with-spark,train,page,dev  ## measure near de-duplication against its floors (needs a folder of text, see bench/)
 	@$(BIN)/python -m bench.near
+
+bench-utterances: .venv/with-spark,train,page,dev  ## measure Stage 2 against its floors (needs a folder of utterances, see bench/)
+	@$(BIN)/python -m bench.utterances
+
+bench-heldout: .venv/with-spark,train,page,dev  ## measure the search for evaluation texts against its floors (needs a folder of text, see bench/)
+	@$(BIN)/python -m bench.heldout
 
 bench-trainer: .venv/with-train  ## measure training steps on the GPUs there are, or that they run on the CPU
 	@n=$$(nvidia-smi --list-gpus 2> /dev/null | wc -l); \
 	$(BIN)/torchrun --nproc-per-node $$((n > 0 ? n : 1)) -m bench.trainer
 
-package: .venv/with-spark,page,dev  ## build the wheel that a cluster installs, into dist/
+package: .venv/with-spark,train,page,dev  ## build the wheel that a cluster installs, into dist/
 	@$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	@ls -1 dist/*.whl
 
@@ -78,7 +85,7 @@ clean:  ## remove all that make made, .venv included
 	echo "installing into .venv with $$($$python --version) (once, ~2 minutes)" >&2; \
 	$$python -m venv .venv && \
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
-	@touch $(if $(findstring dev,$*),.venv/with-spark) $@
+	@touch $(if $(findstring dev,$*),.venv/with-spark .venv/with-train .venv/with-spark$(comma)train .venv/with-spark$(comma)train$(comma)page) $@
 
-.PHONY: help demo demo-corpus demo-train test test-all lint bench bench-spoken bench-tokenize bench-stream bench-near bench-trainer language-data package clean
+.PHONY: help demo demo-corpus demo-train test test-all lint bench bench-spoken bench-tokenize bench-stream bench-near bench-heldout bench-utterances bench-trainer language-data package clean
 .PRECIOUS: .venv/with-%

@@ -21,7 +21,7 @@ from normalizers.digits import fold_digits
 from normalizers.languages import language
 from normalizers.look import Found, before_numbers, look, unique
 from normalizers.reach import ROW_BREAKS, stretches
-from normalizers.spans import MARK, Spans, spans_of
+from normalizers.spans import MARK, Spans, probe_of, spans_of
 from normalizers.tokens import AGAIN, ENDS, MEMO_SIZE, forget_tokens, say_tokens
 from normalizers.utf8 import Bytes, Flags, Positions
 
@@ -76,7 +76,7 @@ def forget(lang: str) -> None:
 
 
 def _column(column: pa.Array, lang: str) -> pa.Array:
-    found = look(column, spans_of(lang).probe)
+    found = look(column, probe_of(lang))
     lowered = pc.ascii_lower(column)
     special = found.rows | found.cased
     if not special.any():
@@ -123,7 +123,7 @@ def _settled(hits: pa.Array, found: Found, lang: str, passes: int) -> pa.Array:
         return said
     mask = bit_array(unsure)
     rows = said.filter(mask)
-    found = look(rows, spans_of(lang).probe)
+    found = look(rows, probe_of(lang))
     again = found.rows & flags_of(pc.not_equal(rows, hits.filter(mask)))
     if not again.any():
         return said
@@ -134,7 +134,7 @@ def _settled(hits: pa.Array, found: Found, lang: str, passes: int) -> pa.Array:
 
 def _said(hits: pa.Array, found: Found, lang: str) -> tuple[pa.Array, Flags]:
     """Rows with all their tokens said, in their own case; and which of them should be looked at again."""
-    probe = spans_of(lang).probe
+    probe = probe_of(lang)
     utf8, offsets = rows_of(hits)
     if b"\xef\xb7" in utf8.tobytes() and pc.any(pc.match_substring_regex(hits, _RESERVED)).as_py():
         # They mean nothing in a text, and something else here.

@@ -17,6 +17,14 @@ from normalizers.voice import Voice
 @functools.cache
 def voice_of(code: str) -> Voice:
     """The voice of a language, built once; raises UnknownLanguageError, RuleError or NumberRulesError."""
+    voice = mute_voice(code)
+    voice.rewrite = rewriter(voice, _rules(voice, language(code).tables))
+    return voice
+
+
+@functools.cache
+def mute_voice(code: str) -> Voice:
+    """The same before its rules are compiled, which takes most of the time: enough to tell what to say."""
     tongue = language(code).tables
     shared = common()
     numbers = tongue["numbers"]
@@ -28,7 +36,7 @@ def voice_of(code: str) -> Voice:
     for kind, known in nouns.items():  # a sign whose noun the language lacks would only stand in the way
         tables[kind] = {sign: key for sign, key in tables[kind].items() if key in known}
     words = {**shared["words"], **tongue.get("words", {})}
-    voice = Voice(
+    return Voice(
         code=code,
         speller=Speller(numbers["sets"]),
         limit=numbers["limit"],
@@ -45,8 +53,6 @@ def voice_of(code: str) -> Voice:
         },
         nouns=nouns,
     )
-    voice.rewrite = rewriter(voice, _rules(voice, tongue))
-    return voice
 
 
 def _by_word(words: Mapping[str, str | list[str]]) -> dict[str, str]:

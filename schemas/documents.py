@@ -38,9 +38,16 @@ DOCUMENTS = Table(
         Field(
             "held_out",
             pa.int32(),
-            "n-grams shared with the evaluation texts of the recipe it was read for; null without any",
+            "n-grams shared, as written or as said, with the evaluation texts of the recipe it was read for; "
+            "null where that names none",
             nullable=True,
             at_least=0,
+        ),
+        Field(
+            "held_out_set",
+            pa.string(),
+            "file of the first evaluation text among these, relative to the recipe's root; null without any",
+            nullable=True,
         ),
     ),
 )

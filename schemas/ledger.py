@@ -6,6 +6,22 @@ from schemas.table import Field, Table
 
 KEPT = "kept"
 COPIES = "copies"
+STEPS = (
+    "ingest",
+    "filter",
+    "decontaminate",
+    "deduplicate",
+    "resample",
+    "pack",
+    "stage2/window",
+    "stage2/count",
+    "stage2/decontaminate",
+    "stage2/filter",
+    "stage2/damp",
+    "stage2/resample",
+    "stage2/mix",
+)
+"""In the order the data goes through them."""
 
 LEDGER = Table(
     "ledger",
@@ -14,7 +30,11 @@ LEDGER = Table(
     statistics=("run_id", "step", "release", "lang", "source"),
     fields=(
         Field("run_id", pa.string(), "hash of the step's code version, parameters and input versions"),
-        Field("step", pa.string(), "ingest, filter, decontaminate, deduplicate, resample or pack"),
+        Field(
+            "step",
+            pa.string(),
+            "ingest, filter, decontaminate, deduplicate, resample, pack; stage2/window, stage2/count, ...",
+        ),
         Field(
             "release", pa.string(), "the release it was done for; empty for ingest, which all releases share"
         ),

@@ -13,9 +13,12 @@ from schemas.ledger import LEDGER
 from schemas.quarantine import QUARANTINE
 from schemas.scores import SCORES
 from schemas.sequences import SEQUENCES
+from schemas.stage2 import STAGE2
 from schemas.statistics import STATISTICS
 from schemas.table import Field, Table, spark_type
 from schemas.tokens import TOKENS
+from schemas.utterance_files import UTTERANCE_FILES
+from schemas.utterances import UTTERANCES
 from schemas.verdicts import VERDICTS
 
 PAGE = Path(__file__).parent.parent / "docs" / "tables.md"
@@ -24,11 +27,14 @@ END = "<!-- end of tables -->"
 
 TABLES: Mapping[str, Table] = {
     "documents": DOCUMENTS,
+    "utterances": UTTERANCES,
+    "utterance_files": UTTERANCE_FILES,
     "verdicts": VERDICTS,
     "quarantine": QUARANTINE,
     "ledger": LEDGER,
     "statistics": STATISTICS,
     "releases/<name>/stage1": SEQUENCES,
+    "releases/<name>/stage2": STAGE2,
     "releases/<name>/tokens": TOKENS,
 }
 """Path in the warehouse -> table."""

@@ -22,6 +22,7 @@ _SPARK_TYPES = {
     pa.string(): "STRING",
     pa.binary(): "BINARY",
     pa.bool_(): "BOOLEAN",
+    pa.date32(): "DATE",
     pa.timestamp("us", tz="UTC"): "TIMESTAMP",
 }
 
@@ -79,6 +80,11 @@ class Table:
     unique: tuple[str, ...] = ()
     statistics: tuple[str, ...] = ()
     """Columns whose minimum and maximum stand in the Delta log. Never a text: the log is read by everyone."""
+    partitions: tuple[str, ...] = ()
+    """Columns whose values are folders: a slice is replaced without a look at the others."""
+    retention: str = "interval 3650 days"
+    """How long replaced files and the log stay. Delta 4.1 and later refuse to read a version older than
+    that."""
 
     @property
     def columns(self) -> tuple[str, ...]:

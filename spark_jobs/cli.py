@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from schemas.version import VERSION
+from spark_jobs.check import add_check
 from spark_jobs.errors import ConfigError, CorpusError
 from spark_jobs.options import (
     EXITS,
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_build(commands)
     _add_status(commands)
     _add_stats(commands)
+    add_check(commands)
     _add_split(commands)
     add_tokenizer(commands)
     add_tokenize(commands)
@@ -150,7 +152,7 @@ def _build(options: argparse.Namespace) -> int:
 
     recipe = load_recipe(options.recipe, root=options.root)
     plan = plan_build(recipe, options.warehouse)
-    stored = sum(file.size for file in plan.files)
+    stored = sum(file.size for file in plan.inputs)
     session = session_of(options, f"corpus build {recipe.release}", stored)
     progress = Progress()
     if plan.done:
@@ -163,7 +165,7 @@ def _build(options: argparse.Namespace) -> int:
 def _run_build(plan: Any, config: Any, progress: Any) -> None:
     from spark_jobs.runner import Build
 
-    progress.line(f"building release {plan.recipe.release!r} from {len(plan.files):,} files")
+    progress.line(f"building release {plan.recipe.release!r} from {len(plan.inputs):,} files")
     with running_spark(config, plan.warehouse, progress, "build") as spark:
         Build(plan, spark, progress).run()
 

@@ -8,12 +8,19 @@ import difflib
 import types
 import typing
 from collections.abc import Mapping
+from datetime import date, datetime
 from typing import Any, Literal, TypeVar
 
 from spark_jobs.errors import ConfigError
 
 T = TypeVar("T")
-_NAMES: dict[object, str] = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+_NAMES: dict[object, str] = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    date: "a day, 2026-11-26",
+}
 
 
 def build(config: type[T], values: object, where: str = "") -> T:
@@ -42,7 +49,7 @@ def plain(config: object) -> Any:
         return {str(key): plain(value) for key, value in config.items()}
     if isinstance(config, list | tuple):
         return [plain(value) for value in config]
-    return config
+    return config.isoformat() if isinstance(config, date) else config
 
 
 def _convert(kind: Any, value: object, where: str) -> object:
@@ -59,8 +66,22 @@ def _convert(kind: Any, value: object, where: str) -> object:
         raise ConfigError(where, value, accepted=f"{_describe(kind)} that 64 bits hold")  # as Spark's do
     if kind is float and type(value) is int:
         return float(value)
+    if kind is date:
+        return _day(value, where)
     if value not in inner if origin is Literal else type(value) is not kind:
         raise ConfigError(where, value, accepted=_describe(kind))
+    return value
+
+
+def _day(value: object, where: str) -> date:
+    """A day: YAML reads 2026-11-26 as one by itself, JSON and quotes bring a text."""
+    if isinstance(value, str):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise ConfigError(where, value, accepted=_describe(date))
     return value
 
 

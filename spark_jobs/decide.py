@@ -44,7 +44,7 @@ def with_reason(documents: DataFrame, recipe: Recipe) -> DataFrame:
         other = ~F.col("lang").isin(*recipe.languages)
         rules.insert(0, F.when(other, F.lit(LANGUAGE_REASON)))
     if recipe.decontaminate.held_out is not None:
-        rules.append(F.when(F.col("held_out") > 0, F.lit(decontaminate.REASON)))
+        rules.append(decontaminate.held_out_reason())
     return documents.withColumn("reason", F.coalesce(*rules))
 
 
@@ -179,7 +179,7 @@ def ledger_groups(decision: Decision, copies: Mapping[Key, Copies]) -> list[dict
 
 def _step(reason: str) -> str:
     """The step that leaves documents out for this reason."""
-    if reason == decontaminate.REASON:
+    if decontaminate.is_held_out(reason):
         return "decontaminate"
     return "deduplicate" if reason in DUPLICATES else "filter"
 

@@ -97,7 +97,7 @@ def statistics_rows(
     near: NearCounts | None = None,
 ) -> list[dict[str, Any]]:
     """All rows of `statistics` for this release."""
-    rows = _Rows(recipe.release)
+    rows = Rows(recipe.release)
     for (lang, source, reason), count in decision.by_reason.items():
         rows.add("documents", "rows", count.rows, lang=lang, source=source, bucket=reason or "kept")
         rows.add("documents", "words", count.words, lang=lang, source=source, bucket=reason or "kept")
@@ -117,12 +117,14 @@ def near_figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, int] | None:
     return {metric.removeprefix(NEAR): n for metric, n in sorted(found.items())} or None
 
 
-class _Rows:
+class Rows:
+    """Rows of `statistics` of one release, as they come."""
+
     def __init__(self, release: str) -> None:
         self.release = release
         self.rows: list[dict[str, Any]] = []
 
-    def add(  # one figure and where it belongs
+    def add(
         self,
         stage: str,
         metric: str,
@@ -133,6 +135,7 @@ class _Rows:
         form: str = "",
         bucket: str = "",
     ) -> None:
+        """One figure and where it belongs."""
         self.rows.append(
             {
                 "release": self.release,
@@ -147,7 +150,7 @@ class _Rows:
         )
 
 
-def _shares(rows: _Rows, recipe: Recipe, decision: Decision, copies: Mapping[Key, Copies]) -> None:
+def _shares(rows: Rows, recipe: Recipe, decision: Decision, copies: Mapping[Key, Copies]) -> None:
     """Natural, asked and realised shares of the languages, in the recipe's unit, and the sampling error."""
     unit = recipe.resample.unit
     sizes = decision.sizes(unit)
@@ -169,7 +172,7 @@ def _shares(rows: _Rows, recipe: Recipe, decision: Decision, copies: Mapping[Key
         rows.add("stage1", "copies_words", copy.drawn.words, lang=lang, source=source)
 
 
-def _forms(rows: _Rows, recipe: Recipe, copies: Mapping[Key, Copies], packs: Sequence[PackCount]) -> None:
+def _forms(rows: Rows, recipe: Recipe, copies: Mapping[Key, Copies], packs: Sequence[PackCount]) -> None:
     """Share of words in spoken form, counted before the change of form, with its standard deviation."""
     p = recipe.forms.spoken
     langs = sorted({lang for lang, _ in copies})
@@ -183,7 +186,7 @@ def _forms(rows: _Rows, recipe: Recipe, copies: Mapping[Key, Copies], packs: Seq
         rows.add("stage1", "spoken_share_deviation", deviation, lang=lang)
 
 
-def _packs(rows: _Rows, recipe: Recipe, packs: Sequence[PackCount]) -> None:
+def _packs(rows: Rows, recipe: Recipe, packs: Sequence[PackCount]) -> None:
     groups: dict[tuple[str, str, str], list[PackCount]] = defaultdict(list)
     fills: dict[int, int] = defaultdict(int)
     for pack in packs:

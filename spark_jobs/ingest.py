@@ -150,7 +150,9 @@ def document_rows(
     """One batch of `documents`."""
     texts = pc.utf8_trim_whitespace(texts)
     n = len(texts)
-    hits = ingest.held_out.hits(texts, lang) if ingest.held_out else pa.nulls(n, pa.int32())
+    hits, sets = pa.nulls(n, pa.int32()), pa.nulls(n, pa.string())
+    if ingest.held_out:
+        hits, sets = ingest.held_out.search(texts, lang)
     among = normalizers.languages()
     identified = language_of(texts, among) if ingest.check_language else pa.nulls(n, IDENTIFIED)
     return DOCUMENTS.batch(
@@ -167,6 +169,7 @@ def document_rows(
             compute_scores(texts, lang),
             identified,
             hits,
+            sets,
         ]
     )
 

@@ -57,6 +57,8 @@ class Manifest:
     """Language -> threshold -> value, as the filter used them."""
     tokenizer_sha256: str | None = None
     """Of the tokenizer that `tokens` was made with, where there is one."""
+    utterances_version: int | None = None
+    """Delta version of `utterances` that stage2 was made of."""
     expires: str | None = None
     """When a release that holds critical data is to be deleted whole."""
 

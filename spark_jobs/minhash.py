@@ -22,7 +22,7 @@ import xxhash
 
 from normalizers.languages import language
 from spark_jobs.buffers import Block, Counts, blocks, hash_runs, mix, ranges
-from spark_jobs.heldout import CHARACTERS_A_WORD, sequence_hashes, short_texts, units_of
+from spark_jobs.heldout_index import CHARACTERS_A_WORD, run_hashes, short_texts, units_of
 
 Minima = npt.NDArray[np.uint32]
 """(permutations, texts): the smallest hash of each permutation over a text's shingles."""
@@ -75,7 +75,7 @@ def shingles(block: Block, lang: str, ngram: int) -> Shingles:
     runs = hash_runs(units.hashes, n)
     hashes[: len(runs)] = runs
     # A run from the first unit of a short text leaves the text, so its place is free for the text as a whole.
-    hashes[units.first[short]] = sequence_hashes(units.hashes, units.first, short)
+    hashes[units.first[short]] = run_hashes(units.hashes, units.first[short], units.first[short + 1])
     inside = hashes[ranges(units.first[:-1], units.first[:-1] + counts)]
     return Shingles((mix(inside) >> np.uint64(32)).astype(np.uint32), counts)
 

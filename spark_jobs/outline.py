@@ -20,7 +20,7 @@ def outline(plan: Plan) -> Figures:
     """The plan as plain values."""
     sizes: Counter[tuple[str, str]] = Counter()
     files: Counter[tuple[str, str]] = Counter()
-    for file in plan.files:
+    for file in plan.inputs:
         key = (file.source, file.lang or "by column")
         sizes[key] += file.size
         files[key] += 1
@@ -60,9 +60,24 @@ def _steps(plan: Plan, new: int) -> list[dict[str, Any]]:
         f"budget {plan.recipe.resample.budget}",
         "forms": f"{plan.recipe.forms.spoken:.0%} spoken",
         "pack": f"up to {plan.recipe.pack.words} words",
+        **_stage2(plan),
         "publish": "releases/" + plan.recipe.release,
     }
     return steps + [{"step": step, "does": text, "run": todo} for step, text in does.items()]
+
+
+def _stage2(plan: Plan) -> dict[str, str]:
+    config = plan.recipe.utterances
+    if config is None:
+        return {}
+    window, mix = config.window, config.mix
+    return {
+        "utterances": f"{len(plan.utterance_files):,} files, {window.first} to {window.last}, "
+        f"{len(config.anonymise)} rules of anonymisation",
+        "stage2": f"kept by {config.curve.kind}, {config.min_tokens} "
+        f"{'tokens of ' + config.tokenizer if config.tokenizer else 'words'} or more, Stage 1 : utterances "
+        f"{mix.stage1:g} : {mix.utterances:g} by {mix.unit}, {config.validation:.1%} for validation",
+    }
 
 
 def print_outline(figures: Figures, console: Console) -> None:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from schemas.ledger import LEDGER
 from schemas.quarantine import QUARANTINE
+from schemas.utterance_files import REPLACED, UTTERANCE_FILES
 from spark_jobs.decide import Count
 from spark_jobs.errors import GateError
 from spark_jobs.ingest import OTHER_LANGUAGE
@@ -53,19 +54,15 @@ def ingest_ledger(
 def check_damage(plan: Plan) -> None:
     """Raise GateError where more than `quarantine.max_share` of the records are damaged, or of the bytes
     unread."""
-    ids = pa.array([file.snapshot for file in plan.files], pa.string())
-    ledger = read_table(plan.warehouse, LEDGER, filters=[("step", "=", "ingest")])
-    mine = ledger.filter(pc.is_in(ledger["run_id"], value_set=ids))
-    rows = mine.group_by("reason").aggregate([("rows", "sum")]).to_pydict()
-    by_reason = dict(zip(rows["reason"], rows["rows_sum"], strict=True))
-    records = sum(by_reason.values())
+    by_reason = _documents(plan) + _utterances(plan)
+    records = by_reason.total()
     damaged = sum(n for reason, n in by_reason.items() if reason not in ("kept", BLANK, OTHER_LANGUAGE))
     if not damaged:
         return
     quarantine = read_table(plan.warehouse, QUARANTINE)
-    quarantine = quarantine.filter(pc.is_in(quarantine["snapshot"], value_set=ids))
+    quarantine = quarantine.filter(_of(quarantine["snapshot"], plan.inputs))
     unread = pc.sum(quarantine["lost_bytes"]).as_py() or 0
-    stored = sum(file.size for file in plan.files)
+    stored = sum(file.size for file in plan.inputs)
     limit = plan.recipe.quarantine.max_share
     shares = {"records damaged": (damaged, records), "bytes unread behind damage": (unread, stored)}
     for what, (bad, all_) in shares.items():
@@ -76,6 +73,28 @@ def check_damage(plan: Plan) -> None:
                 why="so much damage is seldom chance: a cut download, a wrong format or encoding",
                 do=f"corpus status {plan.warehouse}; then mend the files or raise quarantine.max_share",
             )
+
+
+def _documents(plan: Plan) -> Counter[str]:
+    """Records of the plan's files by reason."""
+    ledger = read_table(plan.warehouse, LEDGER, filters=[("step", "=", "ingest")])
+    return _sums(ledger.filter(_of(ledger["run_id"], plan.files)), "rows")
+
+
+def _utterances(plan: Plan) -> Counter[str]:
+    """Records of the plan's utterance files by reason."""
+    rows = read_table(plan.warehouse, UTTERANCE_FILES)
+    return _sums(rows.filter(_of(rows["snapshot"], plan.utterance_files)), "records")
+
+
+def _of(snapshots: pa.ChunkedArray, files: Sequence[InputFile]) -> pa.ChunkedArray:
+    return pc.is_in(snapshots, value_set=pa.array([file.snapshot for file in files], pa.string()))
+
+
+def _sums(rows: pa.Table, column: str) -> Counter[str]:
+    groups = rows.group_by("reason").aggregate([(column, "sum")]).to_pydict()
+    found = dict(zip(groups["reason"], groups[f"{column}_sum"], strict=True))
+    return Counter({reason: n for reason, n in found.items() if not reason.startswith(REPLACED)})
 
 
 def _worst(quarantine: pa.Table) -> str:

@@ -21,6 +21,7 @@ from spark_jobs.filter import FilterConfig
 from spark_jobs.forms import FormsConfig
 from spark_jobs.pack import PackConfig
 from spark_jobs.resample import ResampleConfig
+from spark_jobs.utterances.config import UtterancesConfig
 
 FormatName = Literal["mc4", "cc100", "wikipedia", "opensubtitles", "jsonl", "text", "parquet"]
 
@@ -101,6 +102,8 @@ class Recipe:
     """The length of a training example, and the buckets."""
     quarantine: QuarantineConfig = field(default_factory=QuarantineConfig)
     """How much damage a build accepts."""
+    utterances: UtterancesConfig | None = None
+    """Stage 2, an assistant's utterances; none: the release has Stage 1 only."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", self.release):
@@ -108,6 +111,7 @@ class Recipe:
         if not self.sources:
             raise ConfigError("sources", [], accepted="at least one source")
         names = [source.name for source in self.sources]
+        names += [source.name for source in self.utterances.sources] if self.utterances else []
         for name in names:
             if names.count(name) > 1:
                 raise ConfigError("sources.name", name, accepted="each source has a name of its own")
@@ -120,6 +124,8 @@ class Recipe:
         values = plain(replace(self, root="."))
         if self.deduplicate.near is None:  # as before there was the key: releases of then stay built
             del values["deduplicate"]["near"]
+        if self.utterances is None:
+            del values["utterances"]
         return hashlib.sha256(json.dumps(values, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
@@ -17,8 +16,10 @@ from schemas.statistics import STATISTICS
 from schemas.tokens import TOKENS
 from spark_jobs import warehouse
 from spark_jobs.figures import near_figures
+from spark_jobs.grids import grid_of
 from spark_jobs.manifest import Manifest, published, release_folder
 from spark_jobs.samples import read_samples
+from spark_jobs.utterances.report import print_stage2, stage2_figures
 
 Figures = dict[str, Any]
 
@@ -30,7 +31,7 @@ def release_figures(path: str, name: str) -> Figures:
     cells: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         cells[row["stage"], row["metric"]].append(row)
-    langs = sorted({row["lang"] for row in rows if row["lang"]})
+    langs = sorted({row["lang"] for row in cells["documents", "rows"] if row["lang"]})
     sources = [source["name"] for source in manifest.recipe["sources"]]
     table = manifest.tables["stage1"]
     return {
@@ -49,6 +50,7 @@ def release_figures(path: str, name: str) -> Figures:
         "languages": {lang: _side(cells, "lang", lang) | _language(cells, lang) for lang in langs},
         "spoken": {k: _one(cells, f"spoken_share_{k}", lang="") for k in ("asked", "realised", "deviation")},
         "packs": _pack_figures(cells, manifest),
+        "stage2": stage2_figures(rows, manifest),
         "tokens": token_figures(manifest) if TOKENS.name in manifest.tables else None,
         "samples": read_samples(release_folder(path, name)),
         "seconds": {r["bucket"]: r["value"] for r in cells["stage1", "seconds"]},
@@ -120,7 +122,10 @@ def _ingest_figures(path: str, manifest: Manifest) -> Figures:
         by_source[row["source"]][row["reason"]] += row["rows"]
     stored: Counter[str] = Counter()
     files: Counter[str] = Counter()
+    documents = {source["name"] for source in manifest.recipe["sources"]}
     for entry in manifest.inputs:
+        if entry["source"] not in documents:
+            continue
         stored[entry["source"]] += entry["bytes"]
         files[entry["source"]] += 1
     return {
@@ -153,6 +158,8 @@ def print_release(figures: Figures, console: Console) -> None:
         f"{packs['words']:,}\npacks: {packs['mean_words']:.0f} words on average, {packs['fill']:.1%} of "
         f"{packs['limit']}; at least {_fullest(packs):,} hold over {packs['limit'] - 100} words"
     )
+    if figures["stage2"]:
+        print_stage2(figures["stage2"], console)
     console.print("time: " + ", ".join(f"{name} {s:.1f} s" for name, s in figures["seconds"].items()))
     if figures["tokens"]:
         print_tokens(figures["tokens"], console)
@@ -160,15 +167,6 @@ def print_release(figures: Figures, console: Console) -> None:
 
 def _fullest(packs: Figures) -> int:
     return sum(n for lower, n in packs["histogram"].items() if lower >= packs["limit"] - 100)
-
-
-def grid_of(title: str, *columns: str) -> Grid:
-    """A table with a title; the first column is words, the others are figures."""
-    grid = Grid(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-    grid.add_column(columns[0])
-    for column in columns[1:]:
-        grid.add_column(column, justify="right")
-    return grid
 
 
 def _sources_grid(figures: Figures) -> Grid:
@@ -184,7 +182,7 @@ def _sources_grid(figures: Figures) -> Grid:
 def _dropped_grid(figures: Figures) -> Grid:
     grid = grid_of("left out", "reason", "documents", "words")
     for reason, count in figures["dropped"].items():
-        grid.add_row(reason, f"{count['documents']:,}", f"{count['words']:,}")
+        grid.add_row(escape(reason), f"{count['documents']:,}", f"{count['words']:,}")
     for source in figures["ingest"].values():
         for reason, n in source["records"].items():
             if reason not in ("kept",):

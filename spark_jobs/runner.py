@@ -20,7 +20,9 @@ from schemas.documents import DOCUMENTS
 from schemas.ledger import LEDGER
 from schemas.quarantine import QUARANTINE
 from schemas.sequences import SEQUENCES
+from schemas.stage2 import STAGE2
 from schemas.statistics import STATISTICS
+from schemas.table import Table
 from schemas.verdicts import VERDICTS
 from schemas.version import VERSION
 from spark_jobs import decide, deduplicate, storage, warehouse
@@ -28,6 +30,7 @@ from spark_jobs.assemble import Assembly, assemble
 from spark_jobs.config import plain
 from spark_jobs.errors import CorpusError
 from spark_jobs.figures import PackCount, count_packs, packs_ledger, statistics_rows, words_by_form
+from spark_jobs.heldout import HeldOut
 from spark_jobs.ingest import Ingest, clear_staging, read_documents, staged_rejections
 from spark_jobs.manifest import Manifest, TableEntry, release_folder, write_manifest
 from spark_jobs.near import NearCounts, near_duplicates
@@ -39,6 +42,8 @@ from spark_jobs.readers import ReaderOptions
 from spark_jobs.resample import factors, resample
 from spark_jobs.samples import write_samples
 from spark_jobs.shuffle import n_partitions, to_buckets
+from spark_jobs.utterances.ingest import UtteranceIngest
+from spark_jobs.utterances.stage2 import Made, Stage2
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -65,16 +70,27 @@ class Build:
         """Do what is not done, and publish."""
         for table in warehouse.TABLES.values():
             warehouse.drop_torn_commit(warehouse.table_path(self.plan.warehouse, table))
-        warehouse.drop_torn_commit(self._stage1_path())
+        for table in (SEQUENCES, STAGE2):
+            warehouse.drop_torn_commit(self._path_of(table))
         if self.plan.missing:
             self._timed("ingest", self._ingest)
+        if self.plan.published is None and self.plan.recipe.utterances is not None:
+            self._timed("read utterances", self._ingest_utterances)
         check_damage(self.plan)
         if self.plan.published is not None:
             return self.plan.published
         return self._release()
 
-    def _stage1_path(self) -> str:
-        return storage.join(release_folder(self.plan.warehouse, self.plan.recipe.release), SEQUENCES.name)
+    def _path_of(self, table: Table) -> str:
+        return storage.join(release_folder(self.plan.warehouse, self.plan.recipe.release), table.name)
+
+    def _ingest_utterances(self) -> None:
+        plan = self.plan
+        assert plan.recipe.utterances is not None
+        utterances = UtteranceIngest(
+            self.spark, plan.warehouse, plan.recipe.utterances, plan.utterance_files, self._cores()
+        )
+        utterances.run()
 
     def _timed(self, name: str, work: Callable[[], Any]) -> Any:
         began = time.monotonic()
@@ -96,18 +112,18 @@ class Build:
         to_read = [file for file in plan.missing if file.snapshot not in {key[0] for key in committed}]
         staging = storage.join(plan.warehouse, "_staging")
         if to_read:
-            run = "ingest/" + _short_hash([file.snapshot for file in to_read])
+            run = "ingest/" + warehouse.short_hash([file.snapshot for file in to_read])
             rows = read_documents(self.spark, to_read, self._ingest_config(staging), self._cores())
             warehouse.append(rows, path, run, {"run": run, "software": VERSION, "files": len(to_read)})
             committed = self._documents_by_file(path, snapshots)
         rejected = staged_rejections(staging, snapshots)
-        run = "quarantine/" + _short_hash(snapshots)
+        run = "quarantine/" + warehouse.short_hash(snapshots)
         known = warehouse.read_table(plan.warehouse, QUARANTINE, columns=["snapshot"])["snapshot"]
         new = pc.invert(pc.is_in(rejected["snapshot"], value_set=known.combine_chunks()))
         damaged = rejected.filter(pc.and_(new, pc.not_equal(rejected["reason"], "other_language")))
         warehouse.append_rows(self.spark, plan.warehouse, QUARANTINE, damaged.select(QUARANTINE.columns), run)
         lines = ingest_ledger(plan.missing, committed, rejected)
-        self._write_ledger(lines, "", "ledger/" + _short_hash(snapshots), time.monotonic() - began)
+        self._write_ledger(lines, "", "ledger/" + warehouse.short_hash(snapshots), time.monotonic() - began)
         clear_staging(staging, snapshots)
 
     def _ingest_config(self, staging: str) -> Ingest:
@@ -117,7 +133,8 @@ class Build:
         }
         formats = {s.name: s.format for s in sources}
         language = self.plan.recipe.filters.check_language
-        return Ingest(options, dict(formats), staging, self.plan.held_out, language)
+        held_out = HeldOut.of(self.plan.held_out) if self.plan.held_out else None
+        return Ingest(options, dict(formats), staging, held_out, language)
 
     def _documents_by_file(self, path: str, snapshots: list[str]) -> dict[tuple[str, str], decide.Count]:
         """(snapshot, language) -> documents, of these files."""
@@ -137,7 +154,8 @@ class Build:
         plan, recipe = self.plan, self.plan.recipe
         began = time.monotonic()
         documents, documents_version = self._documents()
-        small = documents.drop("text", "scores", "identified", "held_out").persist()  # 60 bytes a document
+        small = documents.drop("text", "scores", "identified", "held_out", "held_out_set")
+        small.persist()  # 60 bytes a document
         duplicates = self._duplicates(small)
         near, near_counts = self._near_duplicates(decide.with_duplicates(documents, duplicates))
         decided = decide.with_near_duplicates(decide.with_duplicates(small, duplicates), near)
@@ -161,15 +179,21 @@ class Build:
         small.unpersist()
         marked = decide.with_near_duplicates(decide.with_duplicates(documents, duplicates), near)
         kept = marked.where("reason IS NULL")
-        path = self._stage1_path()
+        path = self._path_of(SEQUENCES)
         written = self._timed("assemble", lambda: self._assemble(kept, copy_factors, buckets, words, path))
         packs = self._timed("measure", lambda: count_packs(self.spark.read.format("delta").load(path)))
         self._check_words(copies, packs)
+        entry = _entry(SEQUENCES, written, words_by_form(packs), buckets)
+        stage2 = self._stage2(entry) if recipe.utterances else None
         lines = decide.ledger_groups(decision, copies) + packs_ledger(copies, packs)
+        lines += stage2.ledger if stage2 else []
         self._write_ledger(lines, recipe.release, plan.run_id, time.monotonic() - began)
         figures = statistics_rows(recipe, decision, copies, packs, self.seconds, near=near_counts)
-        self._write_statistics(figures)
-        return self._publish(written, buckets, packs, documents_version)
+        self._write_statistics(figures + (stage2.statistics if stage2 else []))
+        return self._publish(entry, documents_version, stage2)
+
+    def _stage2(self, stage1: TableEntry) -> Made:
+        return Stage2(self.spark, self.plan, stage1, self._cores(), self._timed, self.partitions).run()
 
     def _documents(self) -> tuple[DataFrame, int]:
         """The documents of this build with `place` and `reason`, and the version of the table that is
@@ -268,20 +292,10 @@ class Build:
         assert frame is not None  # a release that is not empty has figures
         warehouse.replace_release(frame, path, self.plan.recipe.release, f"statistics/{self.plan.run_id}")
 
-    def _publish(
-        self, written: Written, buckets: int, packs: list[PackCount], documents_version: int
-    ) -> Manifest:
+    def _publish(self, stage1: TableEntry, documents_version: int, stage2: Made | None) -> Manifest:
         plan = self.plan
-        entry = TableEntry(
-            path=SEQUENCES.name,
-            version=written.version,
-            rows=written.rows,
-            bytes=written.bytes,
-            files=written.files,
-            words=words_by_form(packs),
-            fingerprint=written.fingerprint,
-            buckets=buckets,
-        )
+        tables = {SEQUENCES.name: stage1} | ({STAGE2.name: stage2.entry} if stage2 else {})
+        expires = plan.recipe.utterances.expires if plan.recipe.utterances else None
         manifest = Manifest(
             name=plan.recipe.release,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -289,7 +303,7 @@ class Build:
             software=VERSION,
             recipe_sha256=plan.recipe.sha256(),
             recipe=plain(plan.recipe),
-            tables={SEQUENCES.name: entry},
+            tables=tables,
             inputs=[
                 {
                     "source": f.source,
@@ -298,13 +312,15 @@ class Build:
                     "snapshot": f.snapshot,
                     "bytes": f.size,
                 }
-                for f in plan.files
+                for f in plan.inputs
             ],
             documents_version=documents_version,
             thresholds=thresholds(plan.recipe),
+            utterances_version=stage2.utterances_version if stage2 else None,
+            expires=expires.isoformat() if expires else None,
         )
         folder = release_folder(plan.warehouse, manifest.name)
-        write_samples(folder, storage.join(folder, entry.path), entry.version)
+        write_samples(folder, storage.join(folder, stage1.path), stage1.version)
         write_manifest(plan.warehouse, manifest)
         return manifest
 
@@ -312,13 +328,20 @@ class Build:
         return int(self.spark.sparkContext.defaultParallelism)
 
 
+def _entry(table: Table, written: Written, words: dict[str, dict[str, int]], buckets: int) -> TableEntry:
+    return TableEntry(
+        path=table.name,
+        version=written.version,
+        rows=written.rows,
+        bytes=written.bytes,
+        files=written.files,
+        words=words,
+        fingerprint=written.fingerprint,
+        buckets=buckets,
+    )
+
+
 def _strings(values: list[str]) -> Any:
     import pyarrow as pa
 
     return pa.array(values, pa.string())
-
-
-def _short_hash(values: list[str]) -> str:
-    import hashlib
-
-    return hashlib.sha256("\n".join(sorted(values)).encode()).hexdigest()[:32]

@@ -6,12 +6,13 @@ from collections import Counter, defaultdict
 
 from rich.console import Console
 
-from schemas.ledger import LEDGER
+from schemas.ledger import LEDGER, STEPS
 from schemas.quarantine import QUARANTINE
 from schemas.sequences import FORMS
 from spark_jobs import warehouse
+from spark_jobs.grids import grid_of
 from spark_jobs.manifest import read_manifest, releases
-from spark_jobs.report import Figures, grid_of
+from spark_jobs.report import Figures
 from spark_jobs.tokenizer.store import read_card, tokenizers
 
 
@@ -43,7 +44,6 @@ def warehouse_figures(path: str) -> Figures:
             {"records": 0, "first": f"{row['origin']} at {row['ordinal']}", "detail": row["detail"]},
         )
         entry["records"] += 1
-    order = ["ingest", "filter", "decontaminate", "deduplicate", "resample", "pack"]
     return {
         "releases": {name: _release_line(path, name) for name in releases(path)},
         "steps": [
@@ -55,7 +55,7 @@ def warehouse_figures(path: str) -> Figures:
                 **facts[release, step, run],
             }
             for release, step, run in sorted(
-                steps, key=lambda k: (k[0], facts[k]["finished"], order.index(k[1]))
+                steps, key=lambda k: (k[0], facts[k]["finished"], STEPS.index(k[1]))
             )
         ],
         "tokenizers": {name: _tokenizer_line(path, name) for name in tokenizers(path)},
@@ -70,9 +70,11 @@ def _release_line(path: str, name: str) -> Figures:
     manifest = read_manifest(path, name)
     assert manifest is not None  # releases() lists what has one
     table = manifest.tables["stage1"]
+    stage2 = manifest.tables.get("stage2")
     return {
         "created": manifest.created,
         "rows": table.rows,
+        "stage2_rows": stage2.rows if stage2 else None,
         "words": sum(table.words[lang][form] for lang in table.words for form in FORMS),
         "bytes": table.bytes,
         "version": table.version,
@@ -93,10 +95,11 @@ def _tokenizer_line(path: str, name: str) -> Figures:
 
 def print_warehouse(figures: Figures, console: Console) -> None:
     """The answer of `corpus status`."""
-    grid = grid_of("releases", "name", "created", "packs", "words", "MB", "fingerprint")
+    grid = grid_of("releases", "name", "created", "packs", "words", "MB", "fingerprint", "stage2")
     for name, r in figures["releases"].items():
         size = f"{r['bytes'] / 1e6:,.1f}"
-        grid.add_row(name, r["created"], f"{r['rows']:,}", f"{r['words']:,}", size, r["fingerprint"])
+        stage2 = f"{r['stage2_rows']:,} rows" if r["stage2_rows"] is not None else ""
+        grid.add_row(name, r["created"], f"{r['rows']:,}", f"{r['words']:,}", size, r["fingerprint"], stage2)
     console.print(grid if figures["releases"] else "no release is published here")
     if figures["tokenizers"]:
         trained = grid_of("tokenizers", "name", "created", "pieces", "release", "sha256")

@@ -50,7 +50,7 @@ def find(root: str, pattern: str) -> Iterator[tuple[str, StoredFile]]:
     fixed = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
     folder = fixed.rstrip("/") if fixed == pattern else fixed.rpartition("/")[0]
     filesystem, base = open_filesystem(root)
-    start = f"{base}/{folder}".rstrip("/")
+    start = f"{base.rstrip('/')}/{folder}".rstrip("/")
     info = filesystem.get_file_info(start)
     if info.type == fs.FileType.File:
         found = [info]

@@ -6,6 +6,7 @@ other.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,14 +21,17 @@ from schemas.ledger import LEDGER
 from schemas.quarantine import QUARANTINE
 from schemas.statistics import STATISTICS
 from schemas.table import Table
+from schemas.utterance_files import UTTERANCE_FILES
+from schemas.utterances import UTTERANCES
 from schemas.verdicts import VERDICTS
 from spark_jobs import storage
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-TABLES: Mapping[str, Table] = {t.name: t for t in (DOCUMENTS, VERDICTS, QUARANTINE, LEDGER, STATISTICS)}
-TEN_YEARS = "interval 3650 days"
+TABLES: Mapping[str, Table] = {
+    t.name: t for t in (DOCUMENTS, UTTERANCES, VERDICTS, QUARANTINE, LEDGER, STATISTICS, UTTERANCE_FILES)
+}
 
 
 def table_path(warehouse: str, table: Table) -> str:
@@ -36,15 +40,16 @@ def table_path(warehouse: str, table: Table) -> str:
 
 
 def properties(table: Table, *, append_only: bool) -> dict[str, str]:
-    """Delta properties: pinned versions stay readable for ten years, and no text gets into the log.
+    """Delta properties: pinned versions stay readable as long as the table says, and no text gets into the
+    log.
 
     Delta 4.1 and later refuse time travel past the file retention (default a week) even if nothing was
     deleted.
     """
     return {
         "delta.appendOnly": str(append_only).lower(),
-        "delta.logRetentionDuration": TEN_YEARS,
-        "delta.deletedFileRetentionDuration": TEN_YEARS,
+        "delta.logRetentionDuration": table.retention,
+        "delta.deletedFileRetentionDuration": table.retention,
         "delta.dataSkippingStatsColumns": ",".join(table.statistics),
         "delta.minReaderVersion": "1",
     }
@@ -92,17 +97,22 @@ def create(spark: SparkSession, path: str, table: Table) -> None:
         return
     listed = ", ".join(f"'{key}' = '{value}'" for key, value in properties(table, append_only=False).items())
     meaning = table.meaning.replace("'", "\\'")
+    partitions = f"PARTITIONED BY ({', '.join(table.partitions)}) " if table.partitions else ""
     spark.sql(
-        f"CREATE TABLE IF NOT EXISTS delta.`{path}` ({table.spark_ddl(full=True)}) USING DELTA "
+        f"CREATE TABLE IF NOT EXISTS delta.`{path}` ({table.spark_ddl(full=True)}) USING DELTA {partitions}"
         f"COMMENT '{meaning}' TBLPROPERTIES ({listed})"
     )
 
 
 def append(rows: DataFrame, path: str, run: str, lineage: Mapping[str, Any]) -> None:
-    """Append once a run: the same `run` again changes nothing (Delta's txnAppId and txnVersion)."""
+    """Append once a run: the same `run` again changes nothing (Delta's txnAppId and txnVersion).
+
+    A table that an earlier version made gets the columns that the contract has gained, null in its old rows.
+    """
     (
         rows.write.format("delta")
         .mode("append")
+        .option("mergeSchema", "true")
         .option("txnAppId", run)
         .option("txnVersion", 1)
         .option("userMetadata", json.dumps(lineage, sort_keys=True))
@@ -146,6 +156,11 @@ def few_rows(
         return None
     table.check(arrow)
     return spark.createDataFrame(arrow.select(table.columns)).coalesce(1)
+
+
+def short_hash(values: Iterable[str]) -> str:
+    """32 hexadecimal digits that some texts have in any order: the name of a run over them."""
+    return hashlib.sha256("\n".join(sorted(values)).encode()).hexdigest()[:32]
 
 
 def is_empty(path: str) -> bool:

@@ -7,6 +7,7 @@ import re
 import shlex
 import tomllib
 import typing
+from datetime import date
 
 import pytest
 import yaml
@@ -20,6 +21,10 @@ from spark_jobs.manifest import Manifest, TableEntry
 from spark_jobs.near import NearConfig
 from spark_jobs.readers import FORMATS, REASONS
 from spark_jobs.recipe import Recipe, SourceConfig, load_recipe
+from spark_jobs.utterances.anonymise import Rule
+from spark_jobs.utterances.config import MixConfig, UtterancesConfig, UtteranceSource
+from spark_jobs.utterances.curve import CurveConfig
+from spark_jobs.utterances.rows import REASONS as UTTERANCE_REASONS
 from tests.markdown import PAGES, ROOT, anchors, code, fences, prose, rows, section
 from trainer import cli as teacher
 
@@ -102,8 +107,8 @@ def test_files_and_tests_that_a_page_names_exist(page):
 def test_each_guarantee_names_what_it_promises_how_and_by_which_test_and_what_not():
     page = ROOT / "docs/guarantees.md"
     titles = re.findall(r"^## (\d)\. ", page.read_text("utf-8"), re.MULTILINE)
-    assert titles == list("1234567")
-    for part in re.split(r"^## ", page.read_text("utf-8"), flags=re.MULTILINE)[2:9]:
+    assert titles == list("123456789")
+    for part in re.split(r"^## ", page.read_text("utf-8"), flags=re.MULTILINE)[2:11]:
         assert re.findall(r"^\*\*([\w ]+)\.\*\*", part, re.MULTILINE) == [
             "Promise",
             "How",
@@ -147,7 +152,20 @@ def parts_of_the_recipe() -> list[tuple[str, type]]:
     hints = typing.get_type_hints(Recipe)
     inner = [(f"## {n}", kind) for n, kind in hints.items() if dataclasses.is_dataclass(kind)]
     near = ("## deduplicate.near", NearConfig)
-    return [("## The recipe itself", Recipe), ("## sources", SourceConfig), *inner, near]
+    stage2 = {
+        "": UtterancesConfig,
+        ".sources": UtteranceSource,
+        ".anonymise": Rule,
+        ".curve": CurveConfig,
+        ".mix": MixConfig,
+    }
+    return [
+        ("## The recipe itself", Recipe),
+        ("## sources", SourceConfig),
+        *inner,
+        near,
+        *((f"## utterances{name}", kind) for name, kind in stage2.items()),
+    ]
 
 
 @pytest.mark.parametrize(("heading", "config"), parts_of_the_recipe())
@@ -171,7 +189,7 @@ def type_in_words(hint: object) -> str:
         return "text"
     if len(some) == 1:  # optional
         return type_in_words(some[0])
-    words = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+    words = {str: "text", int: "whole number", float: "number", bool: "true or false", date: "day"}
     return words.get(hint, "keys")
 
 
@@ -227,7 +245,7 @@ def test_the_tables_on_the_page_are_those_of_the_schemas():
     text = TABLES.read_text("utf-8")
     current = tables_page.page_with(tables_page.tables(), text)
     assert text == current, "write them anew: python -m schemas.page"
-    assert text.count("### ") == 7
+    assert text.count("### ") == 10
 
 
 def test_a_page_without_marks_is_refused_and_not_overwritten():
@@ -246,6 +264,11 @@ def test_the_readers_page_has_every_reason_with_its_meaning():
     table = {code(row[0]): row[1] for row in rows(section(READERS, "## Damage")) if row[0].startswith("`")}
     assert {name: table[name] for name in REASONS} == REASONS
     assert set(table) - set(REASONS) == {"other_language"}
+
+
+def test_the_page_of_stage_2_has_every_reason_with_its_meaning():
+    table = {code(row[0]): row[1] for row in rows(section(ROOT / "docs/stage2.md", "## Files"))}
+    assert {name: table[name] for name in UTTERANCE_REASONS} == UTTERANCE_REASONS
 
 
 def test_the_formats_on_the_readers_page_are_those_there_are():

@@ -5,7 +5,7 @@ An ordinal is the row's place in the file, whatever split it was read in: the fo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +28,23 @@ def read(split: Split, options: ReaderOptions) -> Iterator[Record]:
 
     ReaderError: the file has no such column, or it does not hold strings.
     """
+    columns: list[str] = []
+
+    def chosen(file: pq.ParquetFile) -> list[str]:
+        columns[:] = _columns(file, split.uri, options)
+        return columns
+
+    for item in record_batches(split, chosen):
+        if isinstance(item, Rejected):
+            yield item
+        else:
+            yield from _batch(*item, columns, options)
+
+
+def record_batches(
+    split: Split, columns_of: Callable[[pq.ParquetFile], list[str]]
+) -> Iterator[tuple[pa.RecordBatch, Places] | Rejected]:
+    """The split's rows as stored, each batch with its rows' places in the file; damage as a rejection."""
     with opened(split.uri) as stored:
         if stored.size() == 0:
             return
@@ -39,13 +56,13 @@ def read(split: Split, options: ReaderOptions) -> Iterator[Record]:
             if split.start == 0:
                 yield _unreadable(stored, error)
             return
-        columns = _columns(file, split.uri, options)
+        columns = columns_of(file)
         ordinal = 0
         for group in range(file.num_row_groups):
             n_rows = file.metadata.row_group(group).num_rows
             begin = _first_byte(file, group)
             if split.start <= begin and (split.end is None or begin < split.end):
-                yield from _row_group(file, group, ordinal, columns, watched=watched, options=options)
+                yield from _row_group(file, group, ordinal, columns, watched=watched)
             ordinal += n_rows
 
 
@@ -120,8 +137,7 @@ def _row_group(
     columns: list[str],
     *,
     watched: _Watched,
-    options: ReaderOptions,
-) -> Iterator[Record]:
+) -> Iterator[tuple[pa.RecordBatch, Places] | Rejected]:
     """The rows of one row group; damage costs the rest of it."""
     facts = file.metadata.row_group(group)
     rows = max(1, facts.num_rows * BATCH_BYTES // max(1, facts.total_byte_size))
@@ -139,7 +155,7 @@ def _row_group(
             return
         if batch is None:
             return
-        yield from _batch(batch, ordinal + done + np.arange(len(batch)), columns, options)
+        yield batch, ordinal + done + np.arange(len(batch))
         done += len(batch)
 
 

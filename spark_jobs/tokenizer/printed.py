@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from spark_jobs.report import grid_of
+from spark_jobs.grids import grid_of
 from spark_jobs.tokenizer.search import Curve
 from spark_jobs.tokenizer.store import Card
 

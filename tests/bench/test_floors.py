@@ -35,7 +35,7 @@ def test_what_was_not_measured_is_said_and_misses_nothing(capsys):
     assert "not measured" in capsys.readouterr().out.splitlines()[1]
 
 
-@pytest.mark.parametrize("name", ["floors.toml", "tokenize_floors.toml"])
+@pytest.mark.parametrize("name", ["floors.toml", "tokenize_floors.toml", "heldout_floors.toml"])
 def test_every_floor_says_what_it_is_of_and_has_one_limit(name):
     floors = read_floors(name)
     assert floors
@@ -43,8 +43,12 @@ def test_every_floor_says_what_it_is_of_and_has_one_limit(name):
         assert floor.keys() in ({"says", "at_least"}, {"says", "at_most"})
 
 
-def test_the_floors_of_tokenising_on_the_performance_page_are_those_of_the_benchmark():
-    floors = read_floors("tokenize_floors.toml").values()
-    shown = [(row[0], row[1]) for row in rows(section(ROOT / "docs/performance.md", "## Tokenising"))]
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [("tokenize_floors.toml", "## Tokenising"), ("heldout_floors.toml", "## Evaluation texts")],
+)
+def test_the_floors_on_the_performance_page_are_those_of_the_benchmark(name, part):
+    floors = read_floors(name).values()
+    shown = [(row[0], row[1]) for row in rows(section(ROOT / "docs/performance.md", part))]
     limits = [f">= {f['at_least']:g}" if "at_least" in f else f"<= {f['at_most']:g}" for f in floors]
     assert shown[: len(limits)] == [(f["says"], limit) for f, limit in zip(floors, limits, strict=True)]

@@ -31,6 +31,7 @@ READ = [
     ("en", "mc4", "mc4/en.jsonl.gz", 1, "Nobody answered the door twice that night.", 7),
     ("en", "mc4", "mc4/en.jsonl.gz", 2, "Too short", 2),
     ("en", "mc4", "mc4/en.jsonl.gz", 3, "Please turn the secret lamp off before you sleep", 9),
+    ("en", "mc4", "mc4/en.jsonl.gz", 4, "Just wake me up at 7:30 on Monday", 8),
     ("de", "cc100", "cc100/de.txt.xz", 0, "Der Zug kommt heute sehr spät an.", 7),
     ("de", "cc100", "cc100/de.txt.xz", 1, "Wir warten.\nNiemand sagt ein Wort dazu.", 7),
     ("de", "cc100", "cc100/de.txt.xz", 2, "Der Zug kommt heute sehr spät an.", 7),
@@ -48,13 +49,14 @@ READ = [
 ]
 DROPPED = [  # (source, origin, ordinal, reason, words)
     ("mc4", "mc4/en.jsonl.gz", 2, "short_v1", 2),
-    ("mc4", "mc4/en.jsonl.gz", 3, "held_out_v1", 9),
+    ("mc4", "mc4/en.jsonl.gz", 3, "held_out_v1:evaluation/en.txt", 9),
+    ("mc4", "mc4/en.jsonl.gz", 4, "held_out_v1:evaluation/clock.txt", 8),
     ("cc100", "cc100/de.txt.xz", 2, "duplicate_v1", 7),
     ("cc100", "cc100/en.txt.xz", 0, "duplicate_v1", 7),
 ]
 DAMAGED = [
-    ("mc4", "mc4/en.jsonl.gz", 4, "bad_json", b'{"text": "cut of'),
-    ("mc4", "mc4/en.jsonl.gz", 5, "not_utf8", b'{"text": "\xff"}'),
+    ("mc4", "mc4/en.jsonl.gz", 5, "bad_json", b'{"text": "cut of'),
+    ("mc4", "mc4/en.jsonl.gz", 6, "not_utf8", b'{"text": "\xff"}'),
 ]
 PACKED = [  # written form: (lang, source, text, words, sentences, documents, source words)
     ("de", "cc100", "Der Zug kommt heute sehr spät an.", 7, 1, 1, 7),
@@ -66,17 +68,18 @@ PACKED = [  # written form: (lang, source, text, words, sentences, documents, so
     ("ja", "opensubtitles", "今日は雨です。", 4, 1, 1, 4),
 ]
 LINES = [  # (step, lang, source, rows in, rows out, reason, rows, words)
-    ("ingest", "en", "mc4", 6, 4, "kept", 4, 26),
-    ("ingest", "en", "mc4", 6, 4, "bad_json", 1, 0),
-    ("ingest", "en", "mc4", 6, 4, "not_utf8", 1, 0),
+    ("ingest", "en", "mc4", 7, 5, "kept", 5, 34),
+    ("ingest", "en", "mc4", 7, 5, "bad_json", 1, 0),
+    ("ingest", "en", "mc4", 7, 5, "not_utf8", 1, 0),
     ("ingest", "de", "cc100", 3, 3, "kept", 3, 21),
     ("ingest", "en", "cc100", 2, 2, "kept", 2, 14),
     ("ingest", "en", "wikipedia", 1, 1, "kept", 1, 7),
     ("ingest", "ja", "opensubtitles", 1, 1, "kept", 1, 4),
-    ("filter", "en", "mc4", 4, 3, "kept", 3, 24),
-    ("filter", "en", "mc4", 4, 3, "short_v1", 1, 2),
-    ("decontaminate", "en", "mc4", 3, 2, "kept", 2, 15),
-    ("decontaminate", "en", "mc4", 3, 2, "held_out_v1", 1, 9),
+    ("filter", "en", "mc4", 5, 4, "kept", 4, 32),
+    ("filter", "en", "mc4", 5, 4, "short_v1", 1, 2),
+    ("decontaminate", "en", "mc4", 4, 2, "kept", 2, 15),
+    ("decontaminate", "en", "mc4", 4, 2, "held_out_v1:evaluation/en.txt", 1, 9),
+    ("decontaminate", "en", "mc4", 4, 2, "held_out_v1:evaluation/clock.txt", 1, 8),
     ("deduplicate", "en", "mc4", 2, 2, "kept", 2, 15),
     ("deduplicate", "de", "cc100", 3, 2, "kept", 2, 14),
     ("deduplicate", "de", "cc100", 3, 2, "duplicate_v1", 1, 7),
@@ -140,6 +143,7 @@ def raw(tmp_path_factory) -> Path:
     subtitles(root / "opensubtitles/xml/ja/1994/1/1.xml", [["今日", "は", "雨", "です", "。"]])
     (root / "evaluation").mkdir()
     (root / "evaluation/en.txt").write_text("please turn the secret lamp off, before you sleep\n", "utf-8")
+    (root / "evaluation/clock.txt").write_text("just wake me up at seven thirty on Monday\n", "utf-8")
     return root
 
 
@@ -172,7 +176,7 @@ def test_documents_hold_every_record_that_could_be_read(spark, written):
 
 def test_equal_texts_have_equal_ids_and_others_do_not(spark, written):
     ids = rows(spark, written[0] / "documents", "text", "doc_id")
-    assert len({bytes(i) for _, i in ids}) == len({t for t, _ in ids}) == 9
+    assert len({bytes(i) for _, i in ids}) == len({t for t, _ in ids}) == 10
     assert all(len(i) == 16 for _, i in ids)
 
 

@@ -12,7 +12,7 @@ from normalizers import languages
 from normalizers.columns import rows_of
 from normalizers.look import before_numbers, look
 from normalizers.probes import Kind, Words, make_probe, spread
-from normalizers.spans import MARK, spans_of
+from normalizers.spans import MARK, probe_of, spans_of
 
 PIECES = [
     "Mr.",
@@ -36,7 +36,7 @@ TEXTS = st.lists(st.sampled_from(PIECES) | st.characters(codec="utf-8"), max_siz
 @given(texts=st.lists(st.none() | TEXTS, max_size=8), skipped=st.integers(0, 3))
 @settings(max_examples=60, deadline=None)
 def test_a_row_is_found_whatever_stands_beside_it(lang, texts, skipped):
-    probe = spans_of(lang).probe
+    probe = probe_of(lang)
     alone = [text is not None and look(pa.array([text]), probe).rows.tolist() == [True] for text in texts]
     column = pa.array(texts, pa.large_string()).slice(skipped)
     assert look(column, probe).rows.tolist() == alone[skipped:]
@@ -46,7 +46,7 @@ def test_a_row_is_found_whatever_stands_beside_it(lang, texts, skipped):
 @given(text=TEXTS)
 @settings(max_examples=60, deadline=None)
 def test_a_row_with_a_digit_is_found_and_every_mark_lies_between_characters(lang, text):
-    found = look(pa.array([text]), spans_of(lang).probe)
+    found = look(pa.array([text]), probe_of(lang))
     assert found.rows[0] or not any(c.isdecimal() for c in text)
     edges = set(np.cumsum([0] + [len(c.encode()) for c in text]).tolist())
     assert set(found.marks.tolist()) <= edges

@@ -66,6 +66,7 @@ def documents(spark):
     }  # fmt: skip
     rows = [("en", 9, 0), ("en", 2, 0), ("en", 9, 3), ("en", 2, 3), ("de", 9, 0), ("de", 2, 3)]
     frame = spark.createDataFrame(rows, "lang STRING, n_words INT, held_out INT").coalesce(1)
+    frame = frame.selectExpr("*", "if(held_out > 0, 'evaluation/a.txt', NULL) held_out_set")
     struct = ", ".join(f"{value} {name}" for name, value in scores.items())
     return frame.selectExpr("*", "n_words * 5 n_chars", f"(SELECT struct({struct})) scores")
 
@@ -78,7 +79,7 @@ def reasons(documents, **values):
 def test_the_first_rule_that_a_document_fails_is_its_reason(documents):
     held_out = DecontaminateConfig(held_out="*.txt")
     assert reasons(documents, decontaminate=held_out) == [
-        None, "short_v1", "held_out_v1", "short_v1", None, "short_v1",
+        None, "short_v1", "held_out_v1:evaluation/a.txt", "short_v1", None, "short_v1",
     ]  # fmt: skip
 
 
@@ -160,7 +161,8 @@ def test_the_ledger_passes_what_is_left_from_step_to_step():
         {
             ("en", "a", None): Count(10, 100),
             ("en", "a", "short_v1"): Count(3, 5),
-            ("en", "a", "held_out_v1"): Count(2, 30),
+            ("en", "a", "held_out_v1:a.txt"): Count(2, 30),
+            ("en", "a", "held_out_v1:b.txt"): Count(1, 10),
             ("en", "a", "duplicate_v1"): Count(1, 9),
         }
     )
@@ -169,10 +171,11 @@ def test_the_ledger_passes_what_is_left_from_step_to_step():
     lines = ledger_groups(decision, copies)
     found = [(r["step"], r["rows_in"], r["rows_out"], r["reason"], r["rows"], r["words"]) for r in lines]
     assert found == [
-        ("filter", 16, 13, "kept", 13, 139),
-        ("filter", 16, 13, "short_v1", 3, 5),
-        ("decontaminate", 13, 11, "kept", 11, 109),
-        ("decontaminate", 13, 11, "held_out_v1", 2, 30),
+        ("filter", 17, 14, "kept", 14, 149),
+        ("filter", 17, 14, "short_v1", 3, 5),
+        ("decontaminate", 14, 11, "kept", 11, 109),
+        ("decontaminate", 14, 11, "held_out_v1:a.txt", 2, 30),
+        ("decontaminate", 14, 11, "held_out_v1:b.txt", 1, 10),
         ("deduplicate", 11, 10, "kept", 10, 100),
         ("deduplicate", 11, 10, "duplicate_v1", 1, 9),
         ("resample", 10, 9, "kept", 9, 80),

@@ -6,27 +6,30 @@ from spark_jobs.heldout import HeldOut
 
 LINE = "the quick brown fox jumps over the lazy dog today"
 KANJI = "吾輩は猫である。名前はまだ無い。どこで生れたか"
+SETS = {"a.txt": ["stop", "um sieben Uhr"], "b.txt": [LINE, KANJI, "Stop!"]}
 ROWS = [
-    (1, "en", f"Once {LINE}.", 3),
-    (2, "en", "nothing of it", 0),
-    (3, "ja", KANJI, 6),
-    (4, "en", None, None),
-    (5, None, LINE, None),
-    (6, "de", LINE.upper(), 3),
-    (7, "en", "Stop!", 1),
+    (1, "en", f"Once {LINE}.", 3, "b.txt"),
+    (2, "en", "nothing of it", 0, None),
+    (3, "ja", KANJI, 6, "b.txt"),
+    (4, "en", None, None, None),
+    (5, None, LINE, None, None),
+    (6, "de", LINE.upper(), 3, "b.txt"),
+    (7, "en", "Stop!", 1, "a.txt"),
+    (8, "de", "um 7 Uhr", 1, "a.txt"),
 ]
 
 
 def test_every_document_gets_the_number_of_its_evaluation_ngrams_in_any_layout(spark, layouts):
     documents = spark.createDataFrame([row[:3] for row in ROWS], "id INT, lang STRING, text STRING")
-    held_out = HeldOut.from_texts([LINE, KANJI, "stop"])
+    held_out = HeldOut.from_sets(SETS, languages=["de"])
 
     found = decontaminate(layouts(documents), held_out)
 
-    assert found.columns == ["id", "lang", "text", "held_out"]
+    assert found.columns == ["id", "lang", "text", "held_out", "held_out_set"]
     assert sorted(map(tuple, found.collect())) == ROWS
-    again = decontaminate(found, HeldOut.from_texts(["nothing else"]))  # a column that is there is made anew
-    assert {row.held_out for row in again.where("text IS NOT NULL AND lang IS NOT NULL").collect()} == {0}
+    again = decontaminate(found, HeldOut.from_texts(["nothing else"]))  # columns that are there are made anew
+    left = again.where("text IS NOT NULL AND lang IS NOT NULL").collect()
+    assert {(row.held_out, row.held_out_set) for row in left} == {(0, None)}
 
 
 def test_no_documents_give_no_documents(spark):

@@ -56,7 +56,7 @@ def test_the_run_follows_recipe_inputs_and_code_and_not_the_place_of_either(reci
     assert run(moved) != first
     (tmp_path / "moved/en.txt").write_text("en.txt")
     assert run(moved) == first
-    monkeypatch.setattr(planning, "code_version", lambda: "other code")
+    monkeypatch.setattr(planning, "code_version", lambda *packages: "other code")
     assert run(moved) != first
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from schemas.ledger import LEDGER
 from schemas.quarantine import QUARANTINE
+from schemas.utterance_files import UTTERANCE_FILES
 from spark_jobs import quarantine, runner
 from spark_jobs.decide import Count
 from spark_jobs.errors import GateError
@@ -26,6 +27,7 @@ FILES = [
     InputFile("web", 0, "mixed.jsonl", "", 1000, None, "", "s2"),
     InputFile("web", 0, "empty.jsonl", "", 0, "de", "", "s3"),
 ]
+HEARD = InputFile("said", 0, "day.tsv", "", 0, None, "", "u1")
 
 
 def rejected(*rows):
@@ -63,7 +65,7 @@ def test_the_ledger_has_a_group_for_each_file_and_language_and_one_for_a_file_of
 def checked(monkeypatch):
     """Calls the gate on (snapshot, reason, rows) of the ledger and (snapshot, reason, lost bytes)."""
 
-    def check(ledger, damaged=(), limit=0.01):
+    def check(ledger, damaged=(), limit=0.01, heard=()):
         common = {"step": "ingest", "release": "", "lang": "en", "source": "web", "rows_in": 0, "rows_out": 0}
         common |= {"words": 0, "seconds": 0.0, "finished": datetime.now(UTC), "version": ""}
         lines = [common | {"run_id": s, "reason": r, "rows": n} for s, r, n in ledger]
@@ -74,9 +76,15 @@ def checked(monkeypatch):
         ]  # fmt: skip
         tables = {"ledger": pa.Table.from_pylist(lines, LEDGER.arrow_schema())}
         tables["quarantine"] = pa.Table.from_pylist(records, QUARANTINE.arrow_schema())
+        seen = [
+            {"snapshot": s, "source": "said", "origin": "", "lang": "", "day": None, "reason": r}
+            | {"records": n, "seen": n}
+            for s, r, n in heard
+        ]
+        tables["utterance_files"] = pa.Table.from_pylist(seen, UTTERANCE_FILES.arrow_schema())
         monkeypatch.setattr(quarantine, "read_table", lambda _, table, filters=None: tables[table.name])
         recipe = Recipe(release="r", sources=(WEB,), quarantine=QuarantineConfig(max_share=limit))
-        check_damage(Plan(recipe, "/w", FILES, None, [], None, ""))
+        check_damage(Plan(recipe, "/w", FILES, None, [], None, "", utterance_files=[HEARD]))
 
     return check
 
@@ -159,3 +167,11 @@ def test_what_a_killed_build_rejected_waits_for_it_while_another_recipe_is_built
         ("en", "kept", 2),
     ]
     assert not (tmp_path / "w/_staging").exists()
+
+
+def test_records_of_utterance_files_count_as_well(checked):
+    kept = [("s1", "kept", 50)]
+    checked(kept, heard=[("u1", "kept", 50), ("u1", "bad_day", 1), ("u2", "bad_day", 9)])
+    with pytest.raises(GateError, match="2 of 102 records damaged"):
+        checked(kept, heard=[("u1", "kept", 50), ("u1", "bad_day", 2)])
+    checked(kept, heard=[("u1", "kept", 50), ("u1", "other_language", 9), ("u1", "replaced/email", 0)])

@@ -1,5 +1,6 @@
 """The tables of a warehouse: made with their contract, appended to once a run, replaced by release."""
 
+import dataclasses
 import json
 
 import pytest
@@ -49,6 +50,18 @@ def test_a_run_appends_once(spark, tmp_path):
     assert held(path, "ordinal") == [(1,), (2,), (3,)]
     metadata = [json.loads(entry["userMetadata"])["run"] for entry in DeltaTable(path).history(2)]
     assert metadata == ["b", "a"]
+
+
+def test_a_table_of_before_gets_the_columns_that_its_contract_gained(spark, tmp_path):
+    path = str(tmp_path / "quarantine")
+    before = dataclasses.replace(QUARANTINE, fields=QUARANTINE.fields[:-1])
+    warehouse.create(spark, path, before)
+    place = {"source": "web", "snapshot": "s", "origin": "o", "reason": "r", "detail": "", "raw": b""}
+    old = warehouse.few_rows(spark, before, [place | {"ordinal": 1}])
+    warehouse.append(old, path, "a", {})
+    warehouse.append(warehouse.few_rows(spark, QUARANTINE, [damaged(2)]), path, "b", {})
+    assert held(path, "ordinal", "lost_bytes") == [(1, None), (2, 0)]
+    assert DeltaTable(path, version=1).to_pyarrow_table().num_rows == 1  # what was pinned stays readable
 
 
 def test_rows_that_break_the_contract_are_not_written(spark, tmp_path):
