@@ -85,7 +85,7 @@ clean:  ## remove all that make made, .venv included
 	echo "installing into .venv with $$($$python --version) (once, ~2 minutes)" >&2; \
 	$$python -m venv .venv && \
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
-	@touch $(if $(findstring dev,$*),.venv/with-spark .venv/with-train .venv/with-spark$(comma)train$(comma)page) $@
+	@touch $(if $(findstring dev,$*),.venv/with-spark .venv/with-train .venv/with-spark$(comma)train .venv/with-spark$(comma)train$(comma)page) $@
 
 .PHONY: help demo demo-corpus demo-train test test-all lint bench bench-spoken bench-tokenize bench-stream bench-near bench-heldout bench-utterances bench-trainer language-data package clean
 .PRECIOUS: .venv/with-%

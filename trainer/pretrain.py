@@ -21,6 +21,7 @@ from trainer.release import Release, find_tokenizer, read_release
 from trainer.snapshot import Snapshot, open_snapshot, snapshot_of
 from trainer.state import state_of
 from trainer.strict import plain
+from trainer.watch import FILE as STOPPED
 from trainer.watch import check_same
 
 SUMMARY, SETTINGS = "summary.json", "config.yaml"
@@ -86,16 +87,12 @@ class _Session:
         if world.first:
             self._say_what_comes(progress, snapshot, model)
             Checkpoints(self.folder, 1).clean()
-            self._write_settings(model)
         world.barrier()
         engine = self._engine(model, stream)
         measure = None
         if config.measure.rows:
             apart = snapshot_of(world.agree(lambda: measured_snapshot(self.release, snapshot).to_json()))
             measure = Measure(apart, self.tokenizer, config, world)
-        log = None
-        if world.first:
-            log = Log(self.folder, snapshot.languages, step, tensorboard=config.log.tensorboard)
         from trainer.loop import Run
 
         run = Run(
@@ -107,16 +104,19 @@ class _Session:
             folder=self.folder,
             measure=measure,
             progress=progress,
-            log=log,
+            log=None,
         )
         if self.resumed is not None:
             self._resume(run, progress)
+        if world.first:  # not before: a resume that is refused changes nothing
+            self._write_settings(model)
+            run.log = Log(self.folder, snapshot.languages, step, tensorboard=config.log.tensorboard)
         try:
             ended = run.train()
         finally:
             stream.close()
-            if log is not None:
-                log.close()
+            if run.log is not None:
+                run.log.close()
         if not world.first:
             return None
         return self._finish(run, ended, measure.split if measure else None, progress)
@@ -217,6 +217,7 @@ class _Session:
         text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
         head = f"# teacher {VERSION}: every setting of this run; `teacher pretrain` takes it as CONFIG\n"
         (self.folder / SETTINGS).write_text(head + text, "utf-8")
+        (self.folder / STOPPED).unlink(missing_ok=True)  # of a run that went on since
 
     def _finish(self, run: Any, ended: str, split: str | None, progress: Progress) -> dict[str, Any]:
         totals, best, newest = run.totals, run.checkpoints.best(), run.checkpoints.newest()

@@ -50,7 +50,7 @@ def test_deltalake_alone_reads_what_the_manifest_promises(release, pinned):
 
 
 STAGE1_TABLES = [name for name in TABLES if name not in ("utterances", "utterance_files")]
-"""Of a release without Stage 2; tests/integration/test_utterance_counts.py looks at the logs of the others."""
+"""Of a release without Stage 2; test_utterance_counts.py looks at the other logs."""
 
 
 @pytest.mark.parametrize("table", [*STAGE1_TABLES, "stage1"])
