@@ -12,6 +12,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -51,6 +52,8 @@ class FileCache:
     misses: int = 0
     fetched_bytes: int = 0
     _looked_at: set[str] = field(default_factory=set)
+    _counting: threading.Lock = field(default_factory=threading.Lock)
+    """What comes ahead is counted by another thread than what is waited for."""
 
     def local(self, uri: str, file: DataFile) -> str | None:
         """Path of a good copy of a table's file, fetched if there is none; None where it does not fit."""
@@ -62,9 +65,11 @@ class FileCache:
         with _locked(copy.with_suffix(".lock")):
             if self._is_good(copy, file):
                 os.utime(copy)
-                self.hits += 1
+                with self._counting:
+                    self.hits += 1
             else:
-                self.misses += 1
+                with self._counting:
+                    self.misses += 1
                 if not self._fetch(uri, file, copy):
                     return None
         return str(copy)
@@ -123,7 +128,8 @@ class FileCache:
                 partial.replace(copy)
         finally:
             partial.unlink(missing_ok=True)
-        self.fetched_bytes += size
+        with self._counting:
+            self.fetched_bytes += size
         self._looked_at.add(str(copy))
         return True
 

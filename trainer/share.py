@@ -106,10 +106,10 @@ class Share:
         self._key = order_key(snapshot, config.seed)
         self._reader = UnitReader(snapshot, self._key, self._cache)
         self._orders: dict[int, EpochOrder] = {}
+        self._told = Counts()
 
     def make(self, position: Position) -> tuple[Pieces, Counts]:
         """This share of the global batch that begins at a position."""
-        before = self._counted()
         size = self.config.batch_rows
         low, high = (size * n // self._parts for n in (self._part, self._part + 1))
         made: list[Pieces] = []
@@ -121,8 +121,9 @@ class Share:
             rows, tokens = rows + len(taken.seq_ids), tokens + len(taken.ids)
             made.append(self._pieces(taken, epoch))
             epoch, row, first = epoch + 1, 0, first + here
-        after = self._counted()
-        used = (getattr(after, n) - getattr(before, n) for n in Counts.__slots__[2:])
+        # Since the last time, not since this began: a file may arrive between two batches.
+        before, self._told = self._told, self._counted()
+        used = (getattr(self._told, n) - getattr(before, n) for n in Counts.__slots__[2:])
         return joined(made), Counts(rows, tokens, *used)
 
     def close(self) -> None:

@@ -9,7 +9,9 @@ import pytest
 from tests.trainer.releases import make_release
 from trainer.cache import CacheConfig, FileCache
 from trainer.errors import TeacherError
+from trainer.share import Share, StreamConfig, open_tokenizer
 from trainer.snapshot import open_snapshot
+from trainer.state import Position
 
 
 @pytest.fixture
@@ -119,3 +121,15 @@ def test_what_a_killed_process_left_counts_until_it_is_old_and_then_goes(remote,
     monkeypatch.setattr("trainer.cache._ABANDONED_S", -1.0)
     cache.local(uri, files[1])
     assert not left.exists()
+
+
+def test_what_arrives_between_two_batches_is_counted_with_the_next(made, tmp_path):
+    """A file that comes ahead is fetched while the model trains; a figure of it must not be lost."""
+    config = StreamConfig(batch_rows=8, max_tokens=64, cache=CacheConfig(folder=str(tmp_path / "cache")))
+    snapshot = open_snapshot(str(made.release))
+    share = Share(snapshot, open_tokenizer(str(made.tokenizer), snapshot), config, 0, 1)
+    share.make(Position())
+    share._cache.fetched_bytes += 7
+    _, counts = share.make(Position(0, 8))
+    assert counts.fetched_bytes == 7
+    share.close()
