@@ -202,7 +202,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         _session(options, warehouse, manifest, progress, "tokenizer evaluate") as spark,
         progress.running("measure", spark),
     ):
-        lines = measure(spark, measuring_rows(spark, warehouse, manifest), manifest, named.model)
+        lines = measure(spark, warehouse, measuring_rows(spark, warehouse, manifest), manifest, named.model)
         write_statistics(spark, warehouse, manifest.name, named.name, lines)
     figures = {"tokenizer": named.name, "release": manifest.name, "measures": lines}
     show(options, figures, lambda: print_measures(lines, open_console()))

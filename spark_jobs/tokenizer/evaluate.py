@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.sequences import SEQUENCES
+from schemas.stage2 import STAGE2
 from schemas.statistics import STATISTICS
 from spark_jobs import warehouse as tables
 from spark_jobs.errors import CorpusError
 from spark_jobs.manifest import Manifest
 from spark_jobs.tokenizer.measures import COUNTED, Counts, Group, count_rows, single_pieces, table_of
-from spark_jobs.tokenizer.rows import GROUP, measured_rows, sequence_tables, sequences
+from spark_jobs.tokenizer.rows import GROUP, measured_rows, sequences
 from spark_jobs.tokenizer.shipping import Shipped, ship
 
 if TYPE_CHECKING:
@@ -33,7 +36,9 @@ def measuring_rows(spark: SparkSession, warehouse: str, manifest: Manifest) -> D
     return rows.join(chosen, ["stage", "seq_id"], "left_semi").select(*GROUP, "seq_id", "text").persist()
 
 
-def measure(spark: SparkSession, rows: DataFrame, manifest: Manifest, model: bytes) -> list[dict[str, Any]]:
+def measure(
+    spark: SparkSession, warehouse: str, rows: DataFrame, manifest: Manifest, model: bytes
+) -> list[dict[str, Any]]:
     """Rows of measures by stage, language and form, with their sums; `rows` from `measuring_rows`."""
     from pyspark.sql import functions as F
 
@@ -50,17 +55,23 @@ def measure(spark: SparkSession, rows: DataFrame, manifest: Manifest, model: byt
             why="one row in a hundred measures, of a language and form with a single row none",
             do="a larger release",
         )
-    return table_of(sorted(groups, key=lambda g: (g.stage, g.lang, g.form)), release_words(manifest))
+    return table_of(
+        sorted(groups, key=lambda g: (g.stage, g.lang, g.form)), release_words(warehouse, manifest)
+    )
 
 
-def release_words(manifest: Manifest) -> dict[tuple[str, str, str], float]:
-    """(stage, language, form) -> words of the release."""
-    return {
-        (stage, lang, form): words
-        for stage, entry in sequence_tables(manifest).items()
-        for lang, forms in entry.words.items()
-        for form, words in forms.items()
-    }
+def release_words(warehouse: str, manifest: Manifest) -> dict[tuple[str, str, str], float]:
+    """(stage, language, form) -> words of the release; of stage2 those of utterances."""
+    words: dict[tuple[str, str, str], float] = defaultdict(float)
+    for lang, forms in manifest.tables[SEQUENCES.name].words.items():
+        for form, n in forms.items():
+            words[SEQUENCES.name, lang, form] = n
+    # The manifest's words of stage2 are of the whole table, rows of Stage 1 among them.
+    mine = [("release", "=", manifest.name), ("stage", "=", STAGE2.name), ("metric", "=", "words")]
+    for row in tables.read_table(warehouse, STATISTICS, filters=mine).to_pylist():
+        if row["bucket"].endswith("2"):
+            words[STAGE2.name, row["lang"], row["form"]] += row["value"]
+    return dict(words)
 
 
 def _counter(shipped: Shipped) -> Any:

@@ -31,7 +31,11 @@ def sequence_tables(manifest: Manifest) -> dict[str, TableEntry]:
 
 
 def sequences(spark: SparkSession, warehouse: str, manifest: Manifest, *names: str) -> DataFrame:
-    """All rows of these tables of the release (without names: of every one that holds text), as pinned."""
+    """All rows of these tables of the release (without names: of every one that holds text), as pinned.
+
+    Of stage2 the utterances: the rows of Stage 1 beside them are those of stage1 under other numbers, and
+    would measure what is trained on.
+    """
     folder = release_folder(warehouse, manifest.name)
     entries = [manifest.tables[name] for name in names or sequence_tables(manifest)]
     frames = [
@@ -39,6 +43,7 @@ def sequences(spark: SparkSession, warehouse: str, manifest: Manifest, *names: s
         .option("versionAsOf", entry.version)
         .load(storage.join(folder, entry.path))
         .select(*SEQUENCES.columns)
+        .where(f"stage = {STAGES.index(entry.path) + 1}")
         for entry in entries
     ]
     whole = frames[0]

@@ -99,7 +99,7 @@ def search(
 
 def measure_baseline(spark: SparkSession, warehouse: str, manifest: Manifest, baseline: NamedModel) -> Point:
     """The baseline on the rows that measure the sizes."""
-    lines = measure(spark, measuring_rows(spark, warehouse, manifest), manifest, baseline.model)
+    lines = measure(spark, warehouse, measuring_rows(spark, warehouse, manifest), manifest, baseline.model)
     return Point(baseline.name, baseline.size, whole_stage1(lines))
 
 

@@ -147,7 +147,9 @@ class Training:
         drawn = self.draw(rows) if sample is None else sample
         model, peak = self._fit(drawn)
         tokenizer = self._check(model)
-        metrics = self._timed("measure", lambda: measure(self.spark, rows, plan.manifest, model))
+        metrics = self._timed(
+            "measure", lambda: measure(self.spark, plan.warehouse, rows, plan.manifest, model)
+        )
         write_statistics(self.spark, plan.warehouse, plan.manifest.name, plan.config.name, metrics)
         card = self._card(tokenizer, drawn, metrics, peak)
         write_tokenizer(plan.warehouse, card, model)

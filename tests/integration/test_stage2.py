@@ -19,6 +19,8 @@ from schemas.statistics import STATISTICS
 from spark_jobs import cli
 from spark_jobs.errors import GateError
 from spark_jobs.report import print_release, release_figures
+from spark_jobs.tokenizer.evaluate import release_words
+from spark_jobs.tokenizer.rows import sequences
 from spark_jobs.warehouse import read_arrow
 from tests.integration.corpora import build, mc4, write_recipe
 from tests.spark_jobs.utterances.files import jsonl
@@ -203,6 +205,22 @@ def test_partitions_and_files_change_nothing(spark, made, raw, tmp_path):
     assert manifest.tables["stage2"].fingerprint == made[1].tables["stage2"].fingerprint
     assert (manifest.tables["stage2"].files, made[1].tables["stage2"].buckets) == (3, 3)
     assert sorted(map(repr, rows_of(tmp_path / "w"))) == sorted(map(repr, rows_of(made[0])))
+
+
+def test_a_tokenizer_sees_stage_1_once_and_utterances_beside_it(spark, made):
+    """The rows of Stage 1 in stage2 are those of stage1: trained on here, they must not measure there."""
+    warehouse, manifest = made
+    rows = (
+        sequences(spark, str(warehouse), manifest)
+        .select("stage", "seq_id", "lang", "form", "n_words")
+        .collect()
+    )
+    assert len({(row.stage, row.seq_id) for row in rows}) == len(rows)
+    assert Counter(row.stage for row in rows) == {1: manifest.tables["stage1"].rows, 2: 28}
+    words = Counter()
+    for row in rows:
+        words[f"stage{row.stage}", row.lang, row.form] += row.n_words
+    assert {k: n for k, n in release_words(str(warehouse), manifest).items() if n} == words
 
 
 def test_a_later_dump_and_day_are_read_alone_and_a_later_release_sees_all(spark, made, raw, tmp_path):

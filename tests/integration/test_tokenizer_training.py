@@ -107,7 +107,7 @@ def test_a_language_whose_share_of_the_sample_is_nothing_stops_the_training(spar
 def test_the_measures_stand_in_the_card_and_in_the_statistics(spark, house):
     card = read_card(house.path, "t")
     rows = measuring_rows(spark, house.path, house.manifest)
-    assert measure(spark, rows, house.manifest, read_model(house.path, "t")[0]) == card.metrics
+    assert measure(spark, house.path, rows, house.manifest, read_model(house.path, "t")[0]) == card.metrics
     stored = {
         (row["stage"], row["metric"], row["lang"], row["form"]): row["value"] for row in figures_of(house)
     }
@@ -134,7 +134,7 @@ def test_measuring_again_leaves_one_set_of_figures_and_the_release_reports_as_be
 
 def test_any_sentencepiece_model_can_be_measured(spark, house):
     rows = measuring_rows(spark, house.path, house.manifest)
-    lines = measure(spark, rows, house.manifest, foreign_model())
+    lines = measure(spark, house.path, rows, house.manifest, foreign_model())
     japanese = next(x for x in lines if (x["lang"], x["form"]) == ("ja", ""))
     assert japanese["unk_portion"] > 0.2  # it knows English words only
 
