@@ -115,7 +115,8 @@ def _tables(
     lines: _Lines, begin: int, end: int, columns: list[str]
 ) -> Iterator[tuple[int, int, pa.Table | None]]:
     """The lines from `begin` to `end` in as few tables as parse; None for a line that does not even alone."""
-    table = parse_block(lines.data[lines.starts[begin] : lines.ends[end - 1] + 1], end - begin, columns)
+    schema = pa.schema([(name, pa.string()) for name in columns])
+    table = parse_block(lines.data[lines.starts[begin] : lines.ends[end - 1] + 1], end - begin, schema)
     if table is not None or end - begin == 1:
         yield begin, end, table
         return
@@ -124,8 +125,9 @@ def _tables(
     yield from _tables(lines, middle, end, columns)
 
 
-def parse_block(block: Bytes, n_lines: int, columns: list[str]) -> pa.Table | None:
-    """The columns of whole lines, each {...}; None unless every line is one object, its columns strings."""
+def parse_block(block: Bytes, n_lines: int, schema: pa.Schema) -> pa.Table | None:
+    """The columns of whole lines, each {...}; None unless every line is one object, its columns of these
+    types."""
     buffer = pa.py_buffer(block)
     # Arrow does not look at the encoding, and a byte outside the text would pass unseen.
     if not is_utf8(pa.StringArray.from_buffers(1, pa.py_buffer(np.array([0, len(block)], np.int32)), buffer)):
@@ -135,7 +137,7 @@ def parse_block(block: Bytes, n_lines: int, columns: list[str]) -> pa.Table | No
             pa.BufferReader(buffer),
             read_options=pj.ReadOptions(use_threads=False, block_size=len(block)),
             parse_options=pj.ParseOptions(
-                explicit_schema=pa.schema([(name, pa.string()) for name in columns]),
+                explicit_schema=schema,
                 newlines_in_values=False,
                 unexpected_field_behavior="ignore",
             ),

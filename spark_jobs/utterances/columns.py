@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.json as pj
 import pyarrow.parquet as pq
 
 from spark_jobs.readers.blocks import LINES, blocks
+from spark_jobs.readers.jsonl import parse_block
 from spark_jobs.readers.parquet import record_batches
 from spark_jobs.readers.records import ReaderError, Rejected, Split
 from spark_jobs.readers.rows import Bytes, Places, is_utf8, lines_of, rejected_cut
@@ -103,16 +103,14 @@ class _Shapes:
             yield from self._parsed(data[end:], ordinals[middle:])
 
     def _block(self, data: Bytes, n_lines: int) -> pa.Table | None:
-        buffer = pa.py_buffer(data)
-        whole = pa.StringArray.from_buffers(1, pa.py_buffer(np.array([0, len(data)], np.int32)), buffer)
         # Arrow takes two objects on one line without a word; each line has to be {...}.
         ends = np.flatnonzero(data == ord("\n"))
         shaped = (data[np.append(0, ends[:-1] + 1)] == ord("{")) & (data[ends - 1] == ord("}"))
-        if not shaped.all() or not is_utf8(whole):
+        if not shaped.all():
             return None
         for n, (count, day) in enumerate(self._tried):
-            table = _read_json(buffer, _json_schema(self._source, count, day))
-            if table is not None and table.num_rows == n_lines:
+            table = parse_block(data, n_lines, _json_schema(self._source, count, day))
+            if table is not None:
                 self._tried.insert(0, self._tried.pop(n))
                 return _named(table, self._source)
         return None
@@ -124,19 +122,6 @@ def _json_schema(source: UtteranceSource, count: pa.DataType, day: pa.DataType) 
         [source.text_column, *_locale_columns(source), source.day_column, source.count_column]
     )
     return pa.schema([(name, kinds.get(name, pa.string())) for name in names])
-
-
-def _read_json(buffer: pa.Buffer, schema: pa.Schema) -> pa.Table | None:
-    try:
-        return pj.read_json(
-            pa.BufferReader(buffer),
-            read_options=pj.ReadOptions(use_threads=False, block_size=max(1, buffer.size)),
-            parse_options=pj.ParseOptions(
-                explicit_schema=schema, newlines_in_values=False, unexpected_field_behavior="ignore"
-            ),
-        )
-    except pa.ArrowInvalid:
-        return None
 
 
 def _alone(line: bytes, ordinal: int, source: UtteranceSource) -> Iterator[Record]:
