@@ -9,6 +9,7 @@ misses its floor (utterances_floors.toml) or a count is another one.
 
 import argparse
 import gzip
+import itertools
 import json
 import math
 import os
@@ -27,6 +28,7 @@ from typing import TYPE_CHECKING
 from bench.floors import judge, read_floors
 from bench.meter import Meter, Usage
 from bench.peers import DATATROVE, datatrove_dedup, peer_python
+from schemas.utterances import UTTERANCES
 from spark_jobs.session import SessionConfig, get_session
 from spark_jobs.utterances import decide
 from spark_jobs.utterances.config import UtterancesConfig, UtteranceSource
@@ -102,7 +104,7 @@ def make_input(source: Path, root: Path, rows: int, hot_share: float) -> Input:
         raise FileNotFoundError(f"no *.jsonl.gz in {source}: give a folder of utterances with --source")
     chance = random.Random(1)
     made = [(f"{text} {n // len(given)}" if n >= len(given) else text, lang)
-            for n, (text, lang) in zip(range(rows), _again(given), strict=False)]  # fmt: skip
+            for n, (text, lang) in zip(range(rows), itertools.cycle(given), strict=False)]  # fmt: skip
     chance.shuffle(made)
     for n in range(int(rows * hot_share)):
         made[n] = (HOT, "en")
@@ -117,11 +119,6 @@ def make_input(source: Path, root: Path, rows: int, hot_share: float) -> Input:
     counts = Counter((lang, " ".join(text.split())) for text, lang in made)
     size = sum(len(text.encode()) for text, _ in made)
     return Input(root, size / 1e6, rows, len(counts), sum(map(math.isqrt, counts.values())))
-
-
-def _again(rows):  # noqa: ANN001, ANN202
-    while True:
-        yield from rows
 
 
 def config_of() -> UtterancesConfig:
@@ -171,14 +168,8 @@ def sampled(spark: "SparkSession", given: Input, out: Path) -> int:
     config = config_of()
     files = resolve(config, str(given.root))
     reading = window_reading(config, str(out) + "-staging")
-    rows = read_utterances(spark, files, reading, 1).withColumn("source_index", _zero())
+    rows = read_utterances(spark, files, reading, 1).selectExpr("*", "0 AS source_index")
     return _write_copies(spark, decide.distinct(rows), config, out)
-
-
-def _zero():  # noqa: ANN202
-    import pyspark.sql.functions as F
-
-    return F.lit(0)
 
 
 def _write_copies(spark: "SparkSession", texts: "DataFrame", config: UtterancesConfig, out: Path) -> int:
@@ -198,8 +189,6 @@ def through_the_table(spark: "SparkSession", given: Input, scratch: Path) -> int
     shutil.rmtree(warehouse, ignore_errors=True)
     warehouse.mkdir()
     UtteranceIngest(spark, str(warehouse), config, resolve(config, str(given.root)), 1).run()
-    from schemas.utterances import UTTERANCES
-
     table = spark.read.format("delta").load(table_path(str(warehouse), UTTERANCES))
     return _write_copies(
         spark, decide.distinct(decide.in_window(table, config)), config, scratch / "out-table"

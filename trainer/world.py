@@ -77,11 +77,6 @@ class World:
         dist.barrier()
 
 
-def rank_of_environment() -> int:
-    """The rank that a launcher gave this process; 0 without one."""
-    return int(os.environ.get("RANK", "0"))
-
-
 def start() -> World:
     """Join the other processes of this run."""
     cuda = torch.cuda.is_available()
