@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from schemas.table import Table
 from spark_jobs import storage
+from spark_jobs.manifest import TableEntry
 from spark_jobs.warehouse import is_table, properties
 
 if TYPE_CHECKING:
@@ -27,6 +28,20 @@ class Written:
     bytes: int
     files: int
     fingerprint: str
+
+
+def entry_of(table: Table, written: Written, words: dict[str, dict[str, int]], buckets: int) -> TableEntry:
+    """What `release.json` says of a table of a release. `words`: language -> form -> words."""
+    return TableEntry(
+        path=table.name,
+        version=written.version,
+        rows=written.rows,
+        bytes=written.bytes,
+        files=written.files,
+        words=words,
+        fingerprint=written.fingerprint,
+        buckets=buckets,
+    )
 
 
 def fingerprint_columns(table: Table) -> tuple[Column, Column]:

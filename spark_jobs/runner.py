@@ -36,21 +36,17 @@ from spark_jobs.manifest import Manifest, TableEntry, release_folder, write_mani
 from spark_jobs.near import NearCounts, near_duplicates
 from spark_jobs.plan import Plan, thresholds
 from spark_jobs.progress import Progress
-from spark_jobs.publish import Written, write_once
+from spark_jobs.publish import Written, entry_of, write_once
 from spark_jobs.quarantine import check_damage, ingest_ledger
 from spark_jobs.readers import ReaderOptions
 from spark_jobs.resample import factors, resample
 from spark_jobs.samples import write_samples
-from spark_jobs.shuffle import n_partitions, to_buckets
+from spark_jobs.shuffle import BYTES_A_WORD, n_partitions, to_buckets
 from spark_jobs.utterances.ingest import UtteranceIngest
 from spark_jobs.utterances.stage2 import Made, Stage2
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-
-
-BYTES_A_WORD = 6
-"""Of UTF-8 text, about; sizes files only."""
 
 
 @dataclass(slots=True)
@@ -65,6 +61,7 @@ class Build:
     files."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall time of each pass so far."""
+    _held_out: HeldOut | None = None
 
     def run(self) -> Manifest:
         """Do what is not done, and publish."""
@@ -133,8 +130,13 @@ class Build:
         }
         formats = {s.name: s.format for s in sources}
         language = self.plan.recipe.filters.check_language
-        held_out = HeldOut.of(self.plan.held_out) if self.plan.held_out else None
-        return Ingest(options, dict(formats), staging, held_out, language)
+        return Ingest(options, dict(formats), staging, self._index(), language)
+
+    def _index(self) -> HeldOut | None:
+        """The evaluation texts, said once: documents and utterances are searched for them."""
+        if self._held_out is None and self.plan.held_out is not None:
+            self._held_out = HeldOut.of(self.plan.held_out)
+        return self._held_out
 
     def _documents_by_file(self, path: str, snapshots: list[str]) -> dict[tuple[str, str], decide.Count]:
         """(snapshot, language) -> documents, of these files."""
@@ -183,7 +185,7 @@ class Build:
         written = self._timed("assemble", lambda: self._assemble(kept, copy_factors, buckets, words, path))
         packs = self._timed("measure", lambda: count_packs(self.spark.read.format("delta").load(path)))
         self._check_words(copies, packs)
-        entry = _entry(SEQUENCES, written, words_by_form(packs), buckets)
+        entry = entry_of(SEQUENCES, written, words_by_form(packs), buckets)
         stage2 = self._stage2(entry) if recipe.utterances else None
         lines = decide.ledger_groups(decision, copies) + packs_ledger(copies, packs)
         lines += stage2.ledger if stage2 else []
@@ -193,7 +195,16 @@ class Build:
         return self._publish(entry, documents_version, stage2)
 
     def _stage2(self, stage1: TableEntry) -> Made:
-        return Stage2(self.spark, self.plan, stage1, self._cores(), self._timed, self.partitions).run()
+        stage2 = Stage2(
+            self.spark,
+            self.plan,
+            stage1,
+            held_out=self._index(),
+            cores=self._cores(),
+            timed=self._timed,
+            partitions=self.partitions,
+        )
+        return stage2.run()
 
     def _documents(self) -> tuple[DataFrame, int]:
         """The documents of this build with `place` and `reason`, and the version of the table that is
@@ -326,19 +337,6 @@ class Build:
 
     def _cores(self) -> int:
         return int(self.spark.sparkContext.defaultParallelism)
-
-
-def _entry(table: Table, written: Written, words: dict[str, dict[str, int]], buckets: int) -> TableEntry:
-    return TableEntry(
-        path=table.name,
-        version=written.version,
-        rows=written.rows,
-        bytes=written.bytes,
-        files=written.files,
-        words=words,
-        fingerprint=written.fingerprint,
-        buckets=buckets,
-    )
 
 
 def _strings(values: list[str]) -> Any:

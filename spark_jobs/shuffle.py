@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 TARGET_FILE_BYTES = 256 << 20
 """Text a file aims at where there is much; a trainer opens one file a lane."""
+BYTES_A_WORD = 6
+"""Of UTF-8 text, about; sizes files only."""
 BUCKET_BITS = 30
 """PackConfig allows no more buckets."""
 

@@ -186,5 +186,5 @@ def split_of(texts: pa.Array, validation: float, seed: int) -> pa.Array:
         [digest(text, seed & 0xFFFFFFFF) for text in lowered.dictionary.cast(pa.binary()).to_pylist()],
         np.uint64,
     )
-    sides = (unit_interval(mix(draws.view(np.int64))) < validation).astype(np.int64)
+    sides = (unit_interval(draws) < validation).astype(np.int64)
     return pa.array(SPLITS, pa.string()).take(pa.array(sides)).take(lowered.indices)

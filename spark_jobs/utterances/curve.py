@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -43,3 +44,14 @@ def kept(count: Column | str, config: CurveConfig) -> Column:
         # 1000 ** (1/3) is 9.999999999999998: what is meant as a whole number is one.
         return F.floor(F.pow(c.cast("double"), F.lit(config.exponent)) * (1 + 1e-12)).cast("bigint")
     return F.least(c, F.lit(config.limit)).cast("bigint")
+
+
+def kept_of(count: int, config: CurveConfig) -> int:
+    """The same for one number, without Spark: what the report gives as examples."""
+    if config.kind == "sqrt":
+        return math.isqrt(count)
+    if config.kind == "log":
+        return count.bit_length()
+    if config.kind == "power":
+        return int(count**config.exponent * (1 + 1e-12))
+    return min(count, config.limit)

@@ -24,7 +24,6 @@ FEW_TOKENS = "few_tokens_v1"
 """The reason of an utterance under `min_tokens`."""
 REPEATS = "repeats_v1"
 """What counting makes one of several: occurrences beyond the first."""
-DAMPED = "damped_v1"
 Tokens = Callable[[pa.Array], pa.Array]
 MEASURED_DDL = (
     "lang STRING, source_index INT, text STRING, seen BIGINT, n_words INT, n_tokens INT, reason STRING"
@@ -162,18 +161,16 @@ def sizes(groups: Mapping[tuple[str, int, str | None], Group], unit: str) -> dic
 def with_copies(
     utterances: DataFrame, config: UtterancesConfig, factors: Mapping[str, float], seed: int
 ) -> DataFrame:
-    """Adds `damped`, what the curve keeps, and `n_copies`: floor(f * damped), and one more by hash with the
-    probability of the rest, so that f copies of each are taken on average and exactly all where f is 1."""
+    """Adds `n_copies`: floor(f * kept), and one more by hash with the probability of the rest: on average f
+    copies of each that the curve keeps are taken, and exactly all where f is 1."""
     import pyspark.sql.functions as F
 
     by_language = F.create_map(*[F.lit(part) for item in factors.items() for part in item])
-    wanted = kept("seen", config.curve) * by_language[F.col("lang")]
+    damped = kept("seen", config.curve)
     # Rounded as the factors are: 4.999999999 copies are meant to be five.
-    wanted = F.round(wanted, 9)
+    wanted = F.round(damped * by_language[F.col("lang")], 9)
     extra = uniform(seed, "utterances", "lang", "text") < wanted - F.floor(wanted)
-    return utterances.withColumn("damped", kept("seen", config.curve)).withColumn(
-        "n_copies", (F.floor(wanted) + extra.cast("int")).cast("bigint")
-    )
+    return utterances.withColumn("n_copies", (F.floor(wanted) + extra.cast("int")).cast("bigint"))
 
 
 @dataclass(frozen=True, slots=True)

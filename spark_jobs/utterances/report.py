@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,8 +11,10 @@ from rich.table import Table as Grid
 
 from schemas.stage2 import SPLITS, STAGE2, VALIDATION
 from schemas.utterance_files import KEPT
+from spark_jobs.config import build
 from spark_jobs.grids import grid_of
 from spark_jobs.manifest import Manifest
+from spark_jobs.utterances.curve import CurveConfig, kept_of
 from spark_jobs.utterances.figures import UTTERANCES
 
 Figures = dict[str, Any]
@@ -28,7 +29,7 @@ def stage2_figures(rows: Sequence[Mapping[str, Any]], manifest: Manifest) -> Fig
     sums = _Sums(rows)
     table, config = manifest.tables[STAGE2.name], manifest.recipe["utterances"]
     langs = sorted({row["lang"] for row in rows if (row["stage"], row["metric"]) == (UTTERANCES, "texts")})
-    curve = config["curve"]
+    curve = build(CurveConfig, config["curve"])
     return {
         **{k: getattr(table, k) for k in ("rows", "bytes", "files", "buckets", "version", "fingerprint")},
         "expires": manifest.expires,
@@ -42,7 +43,7 @@ def stage2_figures(rows: Sequence[Mapping[str, Any]], manifest: Manifest) -> Fig
         "replaced": {rule["name"]: 0 for rule in config["anonymise"]}
         | sums.by("bucket", UTTERANCES, "replaced"),
         "left_out": {r: n for r, n in sums.by("bucket", UTTERANCES, "texts").items() if r != KEPT},
-        "curve": {"kind": curve["kind"], "examples": {n: kept_of(n, curve) for n in EXAMPLES}},
+        "curve": {"kind": curve.kind, "examples": {n: kept_of(n, curve) for n in EXAMPLES}},
         "texts": int(sums.of(UTTERANCES, "texts", bucket=KEPT)),
         "texts_seen": int(sums.of(UTTERANCES, "seen", bucket=KEPT)),
         "damped": int(sums.of(UTTERANCES, "damped", bucket=KEPT)),
@@ -57,17 +58,6 @@ def stage2_figures(rows: Sequence[Mapping[str, Any]], manifest: Manifest) -> Fig
             for split in SPLITS
         },
     }
-
-
-def kept_of(count: int, curve: Mapping[str, Any]) -> int:
-    """What a curve keeps of what was seen `count` times; the same as curve.kept, for few numbers."""
-    if curve["kind"] == "sqrt":
-        return math.isqrt(count)
-    if curve["kind"] == "log":
-        return count.bit_length()
-    if curve["kind"] == "power":
-        return int(count ** float(curve["exponent"]) * (1 + 1e-12))
-    return min(count, int(curve["limit"]))
 
 
 class _Sums:

@@ -195,19 +195,15 @@ def _number(day: date) -> int:
 def _counts(column: pa.Array) -> Codes:
     """How often each row was seen, 1 where nothing is said, 0 where it is no number."""
     if pa.types.is_integer(column.type):
-        return _whole(pc.fill_null(column.cast(pa.int64(), safe=False), 1))
+        values: Codes = pc.fill_null(column.cast(pa.int64(), safe=False), 1).to_numpy(zero_copy_only=False)
+        return values
     if pa.types.is_floating(column.type):
-        values = pc.fill_null(column, 1).to_numpy(zero_copy_only=False)
-        whole = np.isfinite(values) & (np.abs(values) < 2**53) & (np.floor(values) == values)
-        return np.where(whole, values, 0).astype(np.int64)
+        floats = pc.fill_null(column, 1).to_numpy(zero_copy_only=False)
+        whole = np.isfinite(floats) & (np.abs(floats) < 2**53) & (np.floor(floats) == floats)
+        return np.where(whole, floats, 0).astype(np.int64)
     codes = _judged(column.cast(pa.string()), _count)
     codes[codes == _MISSING] = 1
     return codes
-
-
-def _whole(column: pa.Array) -> Codes:
-    values: Codes = column.to_numpy(zero_copy_only=False).astype(np.int64)
-    return values
 
 
 def _count(value: str) -> int:

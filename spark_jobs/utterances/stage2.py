@@ -19,9 +19,9 @@ from spark_jobs.errors import CorpusError
 from spark_jobs.heldout import HeldOut
 from spark_jobs.manifest import TableEntry, release_folder
 from spark_jobs.plan import Plan
-from spark_jobs.publish import write_once
+from spark_jobs.publish import entry_of, write_once
 from spark_jobs.resample import factors
-from spark_jobs.shuffle import n_partitions
+from spark_jobs.shuffle import BYTES_A_WORD, n_partitions
 from spark_jobs.tokenizer.shipping import ship
 from spark_jobs.tokenizer.store import read_model
 from spark_jobs.utterances import decide, figures
@@ -32,8 +32,6 @@ from spark_jobs.utterances.mix import drawn, plan_draw
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-BYTES_A_WORD = 6
-"""Of UTF-8 text, about; sizes files only."""
 Timed = Callable[[str, Callable[[], Any]], Any]
 
 
@@ -55,6 +53,7 @@ class Stage2:
     spark: SparkSession
     plan: Plan
     stage1: TableEntry
+    held_out: HeldOut | None
     cores: int
     timed: Timed
     partitions: int | None = None
@@ -98,16 +97,7 @@ class Stage2:
         measured.unpersist()
         figures.check(counts, found)
         decided = figures.Decided(groups, counts)
-        entry = TableEntry(
-            path=STAGE2.name,
-            version=written.version,
-            rows=written.rows,
-            bytes=written.bytes,
-            files=written.files,
-            words=figures.words_by_form(found),
-            fingerprint=written.fingerprint,
-            buckets=buckets,
-        )
+        entry = entry_of(STAGE2, written, figures.words_by_form(found), buckets)
         return Made(
             entry,
             figures.ledger_groups(recipe, read, decided, there, found),
@@ -140,8 +130,7 @@ class Stage2:
             def tokens(texts: pa.Array) -> pa.Array:
                 return pc.list_value_length(shipped.load().encode(texts))
 
-        held_out = HeldOut.of(self.plan.held_out) if self.plan.held_out else None
-        return decide.Measures(config.min_tokens, tokens, held_out)
+        return decide.Measures(config.min_tokens, tokens, self.held_out)
 
     def _copies(self, copies: DataFrame) -> DataFrame:
         sources = [(source.name, source.spoken) for source in self._config.sources]

@@ -5,8 +5,7 @@ import math
 import pytest
 
 from spark_jobs.errors import ConfigError
-from spark_jobs.utterances.curve import CurveConfig, kept
-from spark_jobs.utterances.report import kept_of
+from spark_jobs.utterances.curve import CurveConfig, kept, kept_of
 
 SEEN = [1, 2, 3, 4, 8, 9, 99, 100, 101, 1000, 1024, 10**6 - 1, 10**6, 10**9, 2**40, 2**52 - 1]
 KEPT = {
@@ -32,8 +31,7 @@ def test_the_curve_gives_what_arithmetic_does(spark, name):
     frame = spark.createDataFrame([(c,) for c in seen], "seen BIGINT")
     rows = dict(map(tuple, frame.select("seen", kept("seen", config)).collect()))
     assert [rows[c] for c in seen] == wanted
-    values = {"kind": config.kind, "exponent": config.exponent, "limit": config.limit}
-    assert [kept_of(c, values) for c in seen] == wanted
+    assert [kept_of(c, config) for c in seen] == wanted
 
 
 @pytest.mark.parametrize("values", [{"exponent": 0.0}, {"exponent": 1.5}, {"limit": 0}])
