@@ -29,8 +29,12 @@ def learning_rate(schedule: ScheduleConfig, peak: float, step: int, hidden: int)
 
 
 def exponential_warmup(n: int, warmup: int, start: float, peak: float) -> float:
-    """From `start` to `peak` by the same factor each step: log-linear."""
-    return start * math.pow(peak / start, n / warmup)
+    """From `start` to `peak` by the same factor each step: log-linear.
+
+    A weighted geometric mean, for `peak / start` overflows where the start is next to nothing.
+    """
+    done = n / warmup
+    return math.pow(start, 1 - done) * math.pow(peak, done)
 
 
 def linear_warmup(n: int, warmup: int, peak: float) -> float:
