@@ -28,10 +28,11 @@ demo-train: .venv/with-spark,train,page  ## pretrain a small model on that relea
 	    --set schedule.total_steps=40 --set batch.rows=32 --set optimizer.lr=1e-3; \
 	fi
 
+# The same examples of the property tests each time; new ones are looked for by test-all and by a bare pytest.
 test: lint  ## lint, then every test under ten seconds
-	@$(BIN)/pytest -q
+	@$(BIN)/pytest -q --hypothesis-profile=ci
 
-test-all: lint  ## lint, then every test
+test-all: lint  ## lint, then every test, property tests with examples never seen before
 	@$(BIN)/pytest -q -m "slow or not slow"
 
 lint: .venv/with-spark,train,page,dev  ## format, style, types and the direction of imports

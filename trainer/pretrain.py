@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import math
@@ -12,6 +13,7 @@ from typing import Any
 
 from schemas.version import VERSION
 from trainer.checkpoints import Checkpoint, Checkpoints, find_checkpoint
+from trainer.claim import claimed
 from trainer.config import PretrainConfig, load_config
 from trainer.data_command import chosen_reads
 from trainer.encoder_config import EncoderConfig
@@ -48,11 +50,11 @@ def pretrain(options: argparse.Namespace) -> dict[str, Any] | None:
     tokenizer = options.tokenizer or find_tokenizer(release) or _only_tokenizer(release)
     from trainer.world import start, stop
 
-    world = start()
-    try:
+    with contextlib.ExitStack() as held:
+        world = start()
+        held.callback(stop)
+        world.agree(lambda: held.enter_context(claimed(folder)))
         return _Session(options, config, folder, release, tokenizer, resumed, world).run()
-    finally:
-        stop()
 
 
 @dataclass(slots=True)

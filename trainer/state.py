@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from trainer.errors import ConfigError, StateError
 
-VERSION = 1
+VERSION = 2
 """Of this format and of the order itself: a change of either that moves a row makes old states unusable."""
 MAY_CHANGE = ("batch_rows", "max_tokens", "masking")
 """What a run may change on purpose as it goes on; the paper's 9.3B goes from 512 to 1,024 tokens."""

@@ -202,6 +202,19 @@ def test_sigterm_saves_and_ends_with_0_and_the_run_can_go_on(made, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_second_run_in_the_same_folder_is_refused_and_the_first_goes_on(made, tmp_path):
+    config = write_config(tmp_path, schedule={"total_steps": 100000})
+    first = start_pretrain(1, config, made, tmp_path / "out")
+    wait_for_step(tmp_path / "out", 1, first)
+    second = pretrain(2, config, made, tmp_path / "out", "--resume")
+    assert second.code == 2
+    assert f"process {first[0].pid} on " in second.err
+    assert second.err.count("teacher: ") == 1
+    first[0].send_signal(signal.SIGTERM)
+    assert end(first).code == 0
+
+
+@pytest.mark.slow
 def test_a_loss_that_is_not_a_number_stops_with_the_step_and_its_rows(made, tmp_path):
     config = write_config(tmp_path, optimizer={"lr": 1e30}, schedule={"warmup_steps": 0})
     ended = pretrain(2, config, made, tmp_path / "out")

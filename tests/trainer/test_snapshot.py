@@ -1,5 +1,6 @@
 """A release is what it says it is before the first step, or the run does not start and names the file."""
 
+import dataclasses
 import json
 import shutil
 
@@ -183,6 +184,23 @@ def test_a_saved_snapshot_can_be_read_where_the_release_lies_now(made, copy):
     assert moved.uri == f"{copy.release}/stage1"
     moved.verify()
     assert moved.fingerprint == open_snapshot(str(made.release)).fingerprint
+
+
+def test_equal_rows_in_files_of_other_names_have_one_fingerprint(made, tmp_path):
+    again = make_release(tmp_path)
+    assert {file.name for file in data_files(again)}.isdisjoint(file.name for file in data_files(made))
+    assert open_snapshot(str(again.release)).fingerprint == open_snapshot(str(made.release)).fingerprint
+
+
+def test_files_without_statistics_are_ordered_by_name_and_the_name_counts(made):
+    bare = dataclasses.replace(open_snapshot(str(made.release)).text[0], firsts=())
+    snapshots = [
+        dataclasses.replace(
+            open_snapshot(str(made.release)), text=tuple(dataclasses.replace(bare, path=n) for n in names)
+        )
+        for names in (("a", "b"), ("a", "c"))
+    ]
+    assert snapshots[0].fingerprint != snapshots[1].fingerprint
 
 
 def test_another_release_has_another_fingerprint(made, tmp_path):
