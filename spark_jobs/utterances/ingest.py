@@ -52,6 +52,16 @@ class UtteranceIngest:
             self._write(path, held, work)
         self._note([file.snapshot for file in self.files])
         clear_staged(self._staging, [file.snapshot for file in self.files])
+        self._sweep(path)
+
+    def _sweep(self, path: str) -> None:
+        """Delete what left the table longer ago than its retention, and what killed builds left: words of
+        customers outlive their window by a week, not for ever. Spark is asked only where there is some."""
+        from deltalake import DeltaTable
+
+        may_go = DeltaTable(path).vacuum(dry_run=True, full=True)  # it lists what went long ago as well
+        if not {name for name, _ in storage.find(path, "**")}.isdisjoint(may_go):
+            self.spark.sql(f"VACUUM delta.`{path}`")
 
     @property
     def _staging(self) -> str:

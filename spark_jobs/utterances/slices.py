@@ -19,6 +19,8 @@ from spark_jobs.warehouse import is_table
 
 STATE = "utterances"
 """Key of the state in a commit's `userMetadata`."""
+_HOUSEKEEPING = frozenset({"VACUUM START", "VACUUM END", "OPTIMIZE"})
+"""Operations whose commits leave the rows as they are, whoever started them."""
 Days = Mapping[str, Collection[date]]
 """Snapshot of a file -> days that it has rows of."""
 
@@ -82,12 +84,14 @@ def work_of(files: Sequence[InputFile], window: Window, held: Held | None, days:
 
 
 def held_by(path: str) -> dict[str, Held]:
-    """By source, what the table's slices hold; nothing where the last commit is none of ours."""
+    """By source, what the table's slices hold; nothing where the last commit that changed rows is none of
+    ours."""
     if not is_table(path):
         return {}
     from deltalake import DeltaTable
 
-    metadata = DeltaTable(path).history(1)[0].get("userMetadata")
+    changed = (one for one in DeltaTable(path).history() if one.get("operation") not in _HOUSEKEEPING)
+    metadata = next(changed, {}).get("userMetadata")
     try:
         state = json.loads(metadata)[STATE] if metadata else {}
         return {

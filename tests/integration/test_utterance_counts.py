@@ -15,6 +15,7 @@ from spark_jobs.utterances.anonymise import Rule
 from spark_jobs.utterances.config import UtterancesConfig, UtteranceSource
 from spark_jobs.utterances.files import resolve
 from spark_jobs.utterances.ingest import UtteranceIngest
+from spark_jobs.utterances.slices import held_by
 from tests.spark_jobs.utterances.files import jsonl
 
 AS_OF = date(2026, 11, 8)
@@ -179,6 +180,43 @@ def test_a_kill_behind_the_commit_loses_nothing(spark, root, where, monkeypatch)
     assert not (where / "_staging_utterances").exists()
 
 
+def test_what_was_dropped_leaves_the_disk_when_its_week_is_over(spark, root, where):
+    def on_disk():
+        return {
+            str(path.relative_to(where / "utterances")) for path in (where / "utterances").rglob("*.parquet")
+        }
+
+    def listed():
+        return set().union(*files_by_day(where).values())
+
+    jsonl(root / "utterances/a.jsonl.gz", random_rows(12))
+    ingest(spark, root, where)
+    ingest(spark, root, where, dataclasses.replace(CONFIG, window_days=3))
+    assert on_disk() > listed()  # a reader of the version before may still be at it
+    spark.sql(
+        f"ALTER TABLE delta.`{where}/utterances` "
+        "SET TBLPROPERTIES ('delta.deletedFileRetentionDuration' = 'interval 0 hours')"
+    )
+    config = dataclasses.replace(CONFIG, window_days=2)
+    ingest(spark, root, where, config)
+    assert on_disk() == listed()
+    assert table(where) == expected(random_rows(12), config)
+    version = warehouse.latest_version(str(where / "utterances"))
+    ingest(spark, root, where, config)
+    assert warehouse.latest_version(str(where / "utterances")) == version
+
+
+def test_commits_that_leave_the_rows_alone_cost_nothing(spark, root, where):
+    jsonl(root / "utterances/a.jsonl.gz", random_rows(13))
+    ingest(spark, root, where)
+    spark.sql(f"OPTIMIZE delta.`{where}/utterances`")
+    spark.sql(f"VACUUM delta.`{where}/utterances`")
+    assert held_by(str(where / "utterances"))
+    version = warehouse.latest_version(str(where / "utterances"))
+    ingest(spark, root, where)
+    assert warehouse.latest_version(str(where / "utterances")) == version
+
+
 def test_files_without_rows_of_the_window_are_read_once(spark, root, where):
     jsonl(root / "utterances/a.jsonl.gz", [{"text": "stop", "locale": "en-US", "day": DAYS[0].isoformat()}])
     ingest(spark, root, where)
@@ -189,8 +227,6 @@ def test_files_without_rows_of_the_window_are_read_once(spark, root, where):
     assert len(set(notes["origin"].to_pylist())) == 3
     files = resolve(CONFIG, str(root))
     again = UtteranceIngest(spark, str(where), CONFIG, files, 2)
-    from spark_jobs.utterances.slices import held_by
-
     assert all(one.nothing for one in again._work(held_by(str(where / "utterances"))).values())
 
 
