@@ -7,6 +7,7 @@ import errno
 import fcntl
 import os
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,18 +16,20 @@ from trainer.errors import ConfigError
 LOCK = "run.lock"
 """Says which process has the folder; the file stays, the lock on it ends with the process however it ends."""
 _TAKEN = (errno.EACCES, errno.EAGAIN)
+_PATIENCE = 60.0
+"""Seconds after which a network file system shows a new file to everybody."""
 
 
 @contextlib.contextmanager
-def claimed(folder: Path) -> Iterator[None]:
-    """Hold a run's folder, also against other machines on a shared file system.
+def claimed(folder: Path) -> Iterator[str]:
+    """Hold a run's folder, also against other machines on a shared file system; yields who holds it.
 
     ConfigError, naming the process, where another one holds it. A file system without locks is trusted.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("a+", encoding="utf-8") as file:
         try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno in _TAKEN:
                 file.seek(0)
@@ -38,6 +41,19 @@ def claimed(folder: Path) -> Iterator[None]:
                     do="wait for it or end it (SIGTERM saves), or choose another folder",
                 ) from error
         file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+        holder = f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}"
+        file.write(holder)
         file.flush()
-        yield
+        yield holder
+
+
+def shows(folder: Path, holder: str, patience: float = _PATIENCE) -> bool:
+    """Whether a folder is the one that `holder` holds; on a node's own disk it is another of that name."""
+    end = time.monotonic() + patience
+    while True:
+        with contextlib.suppress(OSError):
+            if (folder / LOCK).read_text("utf-8") == holder:
+                return True
+        if time.monotonic() >= end:
+            return False
+        time.sleep(0.2)

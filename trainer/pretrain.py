@@ -13,7 +13,7 @@ from typing import Any
 
 from schemas.version import VERSION
 from trainer.checkpoints import Checkpoint, Checkpoints, find_checkpoint
-from trainer.claim import claimed
+from trainer.claim import claimed, shows
 from trainer.config import PretrainConfig, load_config
 from trainer.data_command import chosen_reads
 from trainer.encoder_config import EncoderConfig
@@ -53,8 +53,23 @@ def pretrain(options: argparse.Namespace) -> dict[str, Any] | None:
     with contextlib.ExitStack() as held:
         world = start()
         held.callback(stop)
-        world.agree(lambda: held.enter_context(claimed(folder)))
+        holder = world.agree(lambda: held.enter_context(claimed(folder)))
+        _check_shared(folder, holder, world)
         return _Session(options, config, folder, release, tokenizer, resumed, world).run()
+
+
+def _check_shared(folder: Path, holder: str, world: Any) -> None:
+    """ConfigError where a rank sees another folder: checkpoints would lie there in parts."""
+    seen = world.gather_ints([shows(folder, holder)])
+    blind = [rank for rank, [sees] in enumerate(seen) if not sees]
+    if blind:
+        raise ConfigError(
+            "--out",
+            str(folder),
+            accepted="a folder that all ranks see",
+            why=f"rank {blind[0]} does not see what rank 0 writes there",
+            do="use a file system that all nodes share",
+        )
 
 
 @dataclass(slots=True)

@@ -43,8 +43,10 @@ class Ended:
     err: str
 
 
-def start(n: int, *arguments: str, env: dict[str, str] | None = None) -> list[subprocess.Popen]:
-    """n ranks of `python ARGUMENTS`."""
+def start(
+    n: int, *arguments: str, env: dict[str, str] | None = None, folders: list[Path] | None = None
+) -> list[subprocess.Popen]:
+    """n ranks of `python ARGUMENTS`; `folders`: where each runs."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
@@ -59,6 +61,7 @@ def start(n: int, *arguments: str, env: dict[str, str] | None = None) -> list[su
     return [
         subprocess.Popen(
             [sys.executable, *arguments],
+            cwd=folders[rank] if folders else None,
             env={**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -11,7 +11,7 @@ import yaml
 
 pytest.importorskip("torch")
 
-from tests.trainer.launch import ROOT, end, pretrain, start_pretrain, write_config
+from tests.trainer.launch import ROOT, end, pretrain, start, start_pretrain, write_config
 from trainer.checkpoints import Checkpoints
 from trainer.config import load_config
 from trainer.logs import read_table
@@ -199,6 +199,40 @@ def test_sigterm_saves_and_ends_with_0_and_the_run_can_go_on(made, tmp_path):
     again = pretrain(2, config, made, tmp_path / "out", "--resume", "--steps", str(stands + 2))
     assert again.code == 0, again.err
     assert sorted(log_of(tmp_path / "out")) == list(range(1, stands + 3))
+
+
+@pytest.mark.slow
+def test_ranks_that_see_different_folders_are_refused_before_they_train(made, tmp_path):
+    config = write_config(tmp_path)
+    for node in ("a", "b"):
+        (tmp_path / node).mkdir()
+    command = ["-m", "trainer.cli", "pretrain", str(config), "--data", str(made.release), "--out", "run"]
+    ended = end(start(2, *command, folders=[tmp_path / "a", tmp_path / "b"]))
+    assert ended.code == 2
+    assert "rank 1 does not see what rank 0 writes there" in ended.err
+
+
+@pytest.mark.slow
+def test_two_nodes_train_as_one(made, tmp_path, monkeypatch):
+    for name, value in {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}.items():
+        monkeypatch.setenv(name, value)
+    config = write_config(tmp_path)
+    command = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc_per_node", "1"]
+    command += ["--master_addr", "127.0.0.1", "--master_port", "29619"]
+    run = ["-m", "trainer.cli", "pretrain", str(config), "--data", str(made.release), "--out"]
+    nodes = [
+        subprocess.Popen(
+            [*command, "--node_rank", str(n), *run, str(tmp_path / "two")],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for n in range(2)
+    ]
+    ended = end(nodes)
+    assert ended.code == 0, ended.err
+    assert pretrain(2, config, made, tmp_path / "one").code == 0
+    assert log_of(tmp_path / "two") == log_of(tmp_path / "one")
 
 
 @pytest.mark.slow
