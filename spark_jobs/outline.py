@@ -9,11 +9,15 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as Grid
 
+from spark_jobs.deduplicate import DeduplicateConfig
 from spark_jobs.plan import Plan
 from spark_jobs.report import Figures
 
-STORED_MB_PER_CORE_HOUR = 20_000
-"""Compressed input a core gets through in an hour, all steps: 5 to 8 MB a CPU second (bench/corpus.py)."""
+STORED_MB_PER_CORE_HOUR = 6_500
+"""Compressed input a core gets through in an hour, all steps: 6 MB of text a CPU second, which is 1.8 MB of
+gzip (bench/corpus.py)."""
+_START_HOURS = 40 / 3600
+"""What Spark and its first tasks cost whatever there is to do."""
 
 
 def outline(plan: Plan) -> Figures:
@@ -38,7 +42,9 @@ def outline(plan: Plan) -> Figures:
         "passed_over": plan.passed_over,
         "held_out_id": plan.held_out.id if plan.held_out else None,
         "steps": _steps(plan, new),
-        "core_hours": round((0 if plan.published else everything) / 1e6 / STORED_MB_PER_CORE_HOUR, 4),
+        "core_hours": 0.0
+        if plan.published
+        else round(_START_HOURS + everything / 1e6 / STORED_MB_PER_CORE_HOUR, 4),
     }
 
 
@@ -55,7 +61,7 @@ def _steps(plan: Plan, new: int) -> list[dict[str, Any]]:
             else ""
         ),
         "decontaminate": f"held out: {plan.recipe.decontaminate.held_out or 'nothing'}",
-        "deduplicate": "exact, across sources" if plan.recipe.deduplicate.exact else "off",
+        "deduplicate": _deduplicate(plan.recipe.deduplicate),
         "resample": f"alpha {plan.recipe.resample.alpha} by {plan.recipe.resample.unit}, "
         f"budget {plan.recipe.resample.budget}",
         "forms": f"{plan.recipe.forms.spoken:.0%} spoken",
@@ -64,6 +70,13 @@ def _steps(plan: Plan, new: int) -> list[dict[str, Any]]:
         "publish": "releases/" + plan.recipe.release,
     }
     return steps + [{"step": step, "does": text, "run": todo} for step, text in does.items()]
+
+
+def _deduplicate(config: DeduplicateConfig) -> str:
+    parts = ["exact, across sources"] if config.exact else []
+    if config.near is not None:
+        parts.append(f"near from {config.near.threshold:g} on")
+    return "; ".join(parts) or "off"
 
 
 def _stage2(plan: Plan) -> dict[str, str]:
@@ -101,6 +114,13 @@ def print_outline(figures: Figures, console: Console) -> None:
     for step in figures["steps"]:
         console.print(f"  {'will run' if step['run'] else 'done    '}  {step['step']:<14} {step['does']}")
     if any(step["run"] for step in figures["steps"]):
-        console.print(f"about {figures['core_hours']:.2f} core hours; nothing was written")
+        console.print(f"about {_in_words(figures['core_hours'])}; nothing was written")
     else:
         console.print("nothing to do; nothing was written")
+
+
+def _in_words(core_hours: float) -> str:
+    if core_hours >= 1:
+        return f"{core_hours:,.1f} core hours"
+    minutes = max(1, round(60 * core_hours))
+    return f"{minutes} core minute{'s' if minutes > 1 else ''}"

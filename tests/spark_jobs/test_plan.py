@@ -3,12 +3,14 @@
 import dataclasses
 
 import pytest
+from rich.console import Console
 
 from spark_jobs import plan as planning
 from spark_jobs.config import plain
 from spark_jobs.errors import ConfigError, GateError
 from spark_jobs.manifest import Manifest, write_manifest
-from spark_jobs.outline import outline
+from spark_jobs.near import NearConfig
+from spark_jobs.outline import outline, print_outline
 from spark_jobs.plan import plan_build, thresholds
 from spark_jobs.recipe import Recipe, SourceConfig
 from spark_jobs.resample import ResampleConfig
@@ -131,6 +133,16 @@ def test_the_outline_sums_bytes_by_source_and_language(recipe, tmp_path):
     ]
     assert figures["bytes"] == 12
     assert figures["steps"][0] == {"step": "ingest", "does": "read 2 files, 0.0 MB", "run": True}
+
+
+def test_the_outline_says_which_duplicates_go_and_what_a_small_build_costs(recipe, tmp_path, capsys):
+    plan = plan_build(recipe, str(tmp_path / "w"))
+    near = dataclasses.replace(plan.recipe.deduplicate, near=NearConfig(threshold=0.85))
+    plan = dataclasses.replace(plan, recipe=dataclasses.replace(plan.recipe, deduplicate=near))
+    print_outline(outline(plan), Console())
+    said = capsys.readouterr().out
+    assert "exact, across sources; near from 0.85 on" in said
+    assert "about 1 core minute; nothing was written" in said
 
 
 @pytest.mark.parametrize("name", ["w%20x", "w`x", "w\nx"])
