@@ -94,17 +94,7 @@ def read_held_out(pattern: str, ngram: int, languages: list[str]) -> HeldOut:
         DecontaminateConfig(ngram=ngram)
     except ConfigError as error:
         raise ConfigError("--ngram", ngram, accepted=error.accepted) from None
-    root, rest = _rooted(pattern)
-    return HeldOut.of(EvaluationTexts.from_glob(root, rest, ngram, languages, key=_KEY))
-
-
-def _rooted(pattern: str) -> tuple[str, str]:
-    """A folder to start from, and the pattern below it."""
-    scheme, separator, path = pattern.rpartition("://")
-    if separator:
-        bucket, _, below = path.partition("/")
-        return f"{scheme}://{bucket}", below
-    return ("/", pattern.lstrip("/")) if pattern.startswith("/") else (".", pattern)
+    return HeldOut.of(EvaluationTexts.from_glob(".", pattern, ngram, languages, key=_KEY))
 
 
 def search_release(

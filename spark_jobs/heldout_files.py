@@ -89,7 +89,12 @@ def read_sets(root: str, pattern: str, key: str = KEY) -> dict[str, list[str]]:
     """
     sets = {name: read_texts(file.uri, key) for name, file in storage.find(root, pattern)}
     if not sets:
-        raise ConfigError(key, pattern, accepted="a pattern that names files", where=root)
+        raise ConfigError(
+            key,
+            pattern,
+            accepted="a pattern that names files",
+            where=storage.join(*storage.rooted(root, pattern)),
+        )
     return sets
 
 

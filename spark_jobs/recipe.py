@@ -35,7 +35,7 @@ class SourceConfig:
     format: FormatName
     """Which reader takes it."""
     path: str
-    """A glob or a folder, relative to the recipe's root; `**` crosses folders."""
+    """A glob or a folder, relative to the recipe's root or with one of its own; `**` crosses folders."""
     lang: str | None = None
     """The language of all of it; without it the path tells, or `lang_column`."""
     lang_column: str | None = None

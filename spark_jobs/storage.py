@@ -37,15 +37,28 @@ def open_filesystem(uri: str) -> tuple[Any, str]:
 
 def join(root: str, *parts: str) -> str:
     """`root/part/part`, for paths and URIs alike."""
-    return "/".join([root.rstrip("/") or "/", *(part.strip("/") for part in parts)])
+    return "/".join([root.rstrip("/"), *(part.strip("/") for part in parts)]) or "/"
+
+
+def rooted(root: str, pattern: str) -> tuple[str, str]:
+    """Where a pattern starts from, and the rest of it: `root`, unless it names a place of its own, such as
+    another bucket ("s3://utterances/2026/*") or a path from "/"."""
+    scheme, separator, path = pattern.partition("://")
+    if separator and scheme != "file":
+        bucket, _, below = path.partition("/")
+        return f"{scheme}://{bucket}", below
+    here = path if separator else pattern
+    return ("/", here.lstrip("/")) if here.startswith("/") and here.strip("/") else (root, here)
 
 
 def find(root: str, pattern: str) -> Iterator[tuple[str, StoredFile]]:
     """Files below `root` that a pattern names, as (path relative to root, file), in order of their names.
 
+    A pattern may have a root of its own, see `rooted`.
     `*`, `?` and `[a-z]` stay inside one folder, `**` crosses folders, and a pattern that names a folder
     means all files below it, "." the root. Names that begin with a dot or an underscore are not data.
     """
+    root, pattern = rooted(root, pattern)
     pattern = "/".join(part for part in pattern.split("/") if part not in ("", ".")) or "**"
     fixed = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
     folder = fixed.rstrip("/") if fixed == pattern else fixed.rpartition("/")[0]
@@ -77,7 +90,9 @@ def glob_regex(pattern: str) -> str:
 
 def _one_of(token: str) -> str:
     """`[abc]`, `[a-f]` and `[!a]` as regular expressions; what is none of them names itself."""
-    negated, members = token[1:2] == "!", re.sub(r"([\\^\[&~|])", r"\\\1", token[1:-1].removeprefix("!"))
+    negated = token[1:2] == "!"
+    # "--" is kept for differences of sets by a later Python, as "&&" and the like.
+    members = re.sub(r"([\\^\[&~|]|-(?=-)|(?<=-)-)", r"\\\1", token[1:-1].removeprefix("!"))
     try:
         return re.compile(f"[{'^/' if negated else ''}{members}]").pattern
     except re.error:  # an empty class, or one that runs backwards
