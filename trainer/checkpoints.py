@@ -194,8 +194,12 @@ def converts(checkpoint: Checkpoint, world_size: int) -> bool:
     return checkpoint.state.world_size != world_size and checkpoint.state.zero_stage > 0
 
 
-def read_weights(checkpoint: Checkpoint) -> dict[str, Tensor]:
-    """The weights in FP32, whole, on the CPU; of any ZeRO stage and number of ranks."""
+def read_weights(checkpoint: Checkpoint, *, lazy: bool = False) -> dict[str, Tensor]:
+    """The weights in FP32, whole, on the CPU; of any ZeRO stage and number of ranks.
+
+    `lazy`: of ZeRO 3 each is made whole by its `contiguous()` only. Files are mapped, so the ranks of a node
+    share one copy of them, and none of them holds a second model beside its own.
+    """
     import torch
 
     from trainer.world import quiet_deepspeed, quietly
@@ -203,14 +207,15 @@ def read_weights(checkpoint: Checkpoint) -> dict[str, Tensor]:
     model = checkpoint.path / MODEL
     if checkpoint.state.zero_stage == 0:
         # weights_only would refuse DeepSpeed's own classes beside the weights: these files are our own.
-        held = torch.load(model / "mp_rank_00_model_states.pt", map_location="cpu", weights_only=False)
+        file = model / "mp_rank_00_model_states.pt"
+        held = torch.load(file, map_location="cpu", weights_only=False, mmap=True)
         return {name: tensor.float() for name, tensor in held["module"].items()}
     quiet_deepspeed()
     from deepspeed.utils import zero_to_fp32
 
     with quietly(), contextlib.redirect_stderr(io.StringIO()):  # its bars
         found: dict[str, Tensor] = zero_to_fp32.get_fp32_state_dict_from_zero_checkpoint(
-            str(checkpoint.path), MODEL
+            str(checkpoint.path), MODEL, lazy_mode=lazy
         )
     return found
 

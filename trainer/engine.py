@@ -96,7 +96,9 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
         told = [f"{n} is {tuple(weights[n].shape)}, here {tuple(own[n].shape)}" for n in shapes[:3]]
         told += [f"{n} is on one side only" for n in missing[:3]]
         raise ConfigError("--init", "this checkpoint", accepted="one of the same model", why="; ".join(told))
-    model.load_state_dict(dict(weights))
+    with torch.no_grad():
+        for name, tensor in own.items():
+            tensor.copy_(weights[name].contiguous())  # one at a time is made whole, see `read_weights`
 
 
 def make_optimizer(config: OptimizerConfig, model: nn.Module) -> torch.optim.Optimizer:

@@ -188,7 +188,7 @@ class _Session:
                         accepted="a checkpoint of the same tokenizer",
                         why=f"its ids are of {ids[:12]}, those here of {stream.state().tokenizer[:12]}",
                     )
-                weights = read_weights(source)
+                weights = read_weights(source, lazy=True)
         made = make_model(model, config.seed, weights)
         return Engine(config, made, self.world, universal=universal)
 

@@ -120,7 +120,10 @@ def weights_of(given, engine):
     run = given.run(engine, "weights")
     run.step = 1
     run._save()
-    return read_weights(run.checkpoints.newest())
+    weights, lazy = (read_weights(run.checkpoints.newest(), lazy=lazy) for lazy in (False, True))
+    model = make_model(given.model, 99, lazy).state_dict()
+    assert all(torch.equal(model[name], weights[name]) for name in model)
+    return weights
 
 
 def refused(given):
