@@ -276,7 +276,7 @@ def _marked(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs
         rf"[A-Z]\.(?:{GAP}?{MARK}?[A-Z]\.)+{_letters(code)}",
         rf"{after}{roman}{GAP}(?:{behind}{romans})" if context["names_after"] else "(?!)",
         numerals or "(?!)",
-        rf"{any_of(context['before_name'])}\.?{GAP}[A-Z][{WORD}]*",
+        rf"{any_of(context['before_name'])}\.?{GAP}{MARK}?+(?:{roman}{GAP}{romans}|[A-Z][{WORD}]*)",
         rf"{left}\.?(?:{GAP}|[-/])?(?:{behind}(?:[{signs.symbol}{signs.money}]{GAP}?)?{number}|{romans})",
         names if context["names"] else "(?!)",
         f"(?:{any_of(exact)}|(?i:{any_of(loose)}))(?![{WORD}])",
