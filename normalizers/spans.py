@@ -207,13 +207,14 @@ def _token(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs)
     right = _right(tables, context)
     first = re.escape("".join(sorted({word[0] for word in right})))
     # Every repetition of groups is bounded: an endless list of numbers is many tokens, in linear time.
-    # "7p.m.": the letters are those of a word with dots, which is none of the run.
+    # "7p.m.", "7:30p.m.": the letters are those of a word with dots, which is none of the run.
     dotted = any_of(word for word in right if "." in word and word[0].isalpha())
     bracket = rf"{GAP}?\([0-9]+\){GAP}?-?[0-9]"
     # (202) 555-0143
     area = rf"(?<![0-9]{{4}})(?<=[0-9]{{3}})\){GAP}?-?(?=[0-9]{{3}}[-. ][0-9]{{4}}(?![0-9]))[0-9]"
     part = rf"{GAP}[{re.escape(''.join(tables['fold']))}]"  # 1 ½
-    group = rf"(?:(?:[{_INSIDE}][0-9]|{bracket}|{area}|{part}|[{signs.odd}]){letters}){{0,16}}+"
+    inside = rf"(?:[{_INSIDE}][0-9]|{bracket}|{area}|{part}|[{signs.odd}])"
+    group = rf"(?:{inside}[0-9]*+(?:(?!{dotted}){letters})?+){{0,16}}+"
     run = rf"(?:(?!{dotted}){letters}{group})?+"
     sign = f"[{signs.money}{_BEHIND}](?!{GAP}?[0-9]){letters}"  # "5%Total": a blank is missing
     # Behind a blank or dot inside of a unit another word may bear a mark.
