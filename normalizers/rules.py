@@ -18,7 +18,7 @@ from typing import Any
 from normalizers.filters import FILTERS, Filter
 from normalizers.follows import Start, start_of
 from normalizers.needs import needed_and_width
-from normalizers.patterns import WORDY, digit_values
+from normalizers.patterns import GAP, WORDY, digit_values
 from normalizers.voice import Voice
 
 _MACRO = re.compile(r"\{([a-z_]+)\}")
@@ -190,11 +190,12 @@ def rewriter(voice: Voice, rules: tuple[Rule, ...]) -> Callable[[str], str]:
     """The function that says one token: digits of all scripts folded, rules applied from left to right."""
     fold = {**digit_values(), **{ord(sign): text for sign, text in voice.tables["fold"].items()}}
     spaced = voice.words["blank"] == " "
+    blanks = re.compile(f"{GAP} (?=[0-9])")  # "1 ½"
     chosen = _chooser(rules)
 
     def rewrite(text: str) -> str:
         if not text.isascii():
-            text = text.translate(fold).lstrip(" ")
+            text = blanks.sub(" ", text.translate(fold)).lstrip(" ")
         choice, size = chosen(text), len(text)
         said: list[str] = []
         at = done = 0

@@ -207,9 +207,14 @@ def _token(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs)
     right = _right(tables, context)
     first = re.escape("".join(sorted({word[0] for word in right})))
     # Every repetition of groups is bounded: an endless list of numbers is many tokens, in linear time.
-    # "7p.m.": the letters are those of a word with dots, which is none of the run.
+    # "7p.m.", "7:30p.m.": the letters are those of a word with dots, which is none of the run.
     dotted = any_of(word for word in right if "." in word and word[0].isalpha())
-    group = rf"(?:(?:[{_INSIDE}][0-9]|{GAP}?\([0-9]+\){GAP}?-?[0-9]|[{signs.odd}]){letters}){{0,16}}+"
+    bracket = rf"{GAP}?\([0-9]+\){GAP}?-?[0-9]"
+    # (202) 555-0143
+    area = rf"(?<![0-9]{{4}})(?<=[0-9]{{3}})\){GAP}?-?(?=[0-9]{{3}}[-. ][0-9]{{4}}(?![0-9]))[0-9]"
+    part = rf"{GAP}[{re.escape(''.join(tables['fold']))}]"  # 1 ½
+    inside = rf"(?:[{_INSIDE}][0-9]|{bracket}|{area}|{part}|[{signs.odd}])"
+    group = rf"(?:{inside}[0-9]*+(?:(?!{dotted}){letters})?+){{0,16}}+"
     run = rf"(?:(?!{dotted}){letters}{group})?+"
     sign = f"[{signs.money}{_BEHIND}](?!{GAP}?[0-9]){letters}"  # "5%Total": a blank is missing
     # Behind a blank or dot inside of a unit another word may bear a mark.
@@ -276,7 +281,7 @@ def _marked(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs
         rf"[A-Z]\.(?:{GAP}?{MARK}?[A-Z]\.)+{_letters(code)}",
         rf"{after}{roman}{GAP}(?:{behind}{romans})" if context["names_after"] else "(?!)",
         numerals or "(?!)",
-        rf"{any_of(context['before_name'])}\.?{GAP}[A-Z][{WORD}]*",
+        rf"{any_of(context['before_name'])}\.?{GAP}{MARK}?+(?:{roman}{GAP}{romans}|[A-Z][{WORD}]*)",
         rf"{left}\.?(?:{GAP}|[-/])?(?:{behind}(?:[{signs.symbol}{signs.money}]{GAP}?)?{number}|{romans})",
         names if context["names"] else "(?!)",
         f"(?:{any_of(exact)}|(?i:{any_of(loose)}))(?![{WORD}])",
