@@ -19,8 +19,8 @@ MEMO_SIZE = 200_000
 """Tokens remembered per language and process; text repeats 70 to 80 % of its tokens."""
 MEMO_LENGTH = 128
 """Characters of the longest token worth remembering."""
-_LETTER_BEHIND = re.compile(rf"[0-9](?:(?![0-9])[{WORD}]|[^{WORD}\s.,:/-][A-Za-z])")
-"""Letters that a number took from what may be more than a word: "5www.x.org", "5$www.x.org"."""
+_LETTER_BEHIND = re.compile(rf"[0-9²³¹¼-¾⁰-₉⅐-↉](?:(?![0-9])[{WORD}]|[^{WORD}\s.,:/-][A-Za-z])")
+"""Letters that a number took from what may be more than a word: "5www.x.org", "½www.x.org", "5$www.x.org"."""
 STOP = "\ufdd2"
 """The full stop of "p. m.", which is that of the sentence too when one follows."""
 OPEN = "\ufdd3"
