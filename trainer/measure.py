@@ -8,7 +8,7 @@ dropout. Pieces go through the model language by language: its forward gives one
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -24,13 +24,16 @@ from trainer.world import World
 
 VALIDATION = "validation"
 ALL = "all"
+_LOOK = 5_000
+"""Rows that are looked at for languages of which the first ones have none."""
 
 
 class Measure:
     """The rows set apart, as this rank's microbatches of one language each."""
 
     def __init__(self, snapshot: Snapshot, tokenizer: str, config: PretrainConfig, world: World) -> None:
-        """Reads `measure.rows` rows, or all there are; they stay in memory."""
+        """Reads `measure.rows` rows, or all there are, and some of each language that these have none of;
+        they stay in memory."""
         self.languages = snapshot.languages
         self.split = snapshot.split
         rows = max(min(config.measure.rows, snapshot.rows), world.size)
@@ -38,9 +41,21 @@ class Measure:
             config.stream(), seed=seed_of(config.seed, "measure"), batch_rows=rows, workers=0
         )
         with Stream(snapshot, tokenizer, settings, rank=world.rank, world_size=world.size) as stream:
-            batch = next(stream)
-        whole = joined(batch.microbatches)
-        self.parts = list(_by_language(whole, config.batch.microbatch_tokens))
+            found = [*next(stream).microbatches]
+            # The last batch may begin the rows anew: those have none of the languages that are missing then.
+            for _ in range(-(-min(snapshot.rows, _LOOK) // rows) - 1):
+                missing = self._missing(found, world)
+                if not len(missing):
+                    break
+                # All its rows of a global batch: the same ones for any number of ranks.
+                found += _of_languages(next(stream).microbatches, missing)
+        self.parts = list(_by_language(found, config.batch.microbatch_tokens))
+
+    def _missing(self, found: Sequence[Pieces], world: World) -> Ints:
+        """Languages, by number, that no rank has rows of."""
+        own = np.isin(np.arange(len(self.languages)), [n for part in found for n in part.lang.tolist()])
+        everyones = world.gather_ints(own.astype(int).tolist())
+        return np.flatnonzero(np.sum(everyones, axis=0) == 0)
 
     def losses(self, engine: Engine) -> dict[str, float]:
         """Mean loss a token to predict by language, and `all`; the same on every rank."""
@@ -64,15 +79,18 @@ def measured_snapshot(release: Release, trained: Snapshot) -> Snapshot:
         return trained
 
 
-def _by_language(pieces: Pieces, budget: int) -> Iterator[Pieces]:
-    for lang in np.unique(pieces.lang):
-        yield from microbatches(_chosen(pieces, np.flatnonzero(pieces.lang == lang)), budget)
+def _by_language(found: Sequence[Pieces], budget: int) -> Iterator[Pieces]:
+    for lang in sorted({n for part in found for n in part.lang.tolist()}):
+        yield from microbatches(joined(_of_languages(found, [lang])), budget)
 
 
-def _chosen(pieces: Pieces, which: Ints) -> Pieces:
-    """Some of the pieces, in their order."""
-    edges = pieces.cu_seqlens
-    return joined([_one(pieces, int(n), int(edges[n]), int(edges[n + 1])) for n in which])
+def _of_languages(parts: Sequence[Pieces], languages: Sequence[int] | Ints) -> list[Pieces]:
+    """The pieces of some languages one by one, in their order."""
+    return [
+        _one(part, n, int(part.cu_seqlens[n]), int(part.cu_seqlens[n + 1]))
+        for part in parts
+        for n in np.flatnonzero(np.isin(part.lang, languages)).tolist()
+    ]
 
 
 def _one(pieces: Pieces, n: int, start: int, stop: int) -> Pieces:

@@ -1,5 +1,6 @@
 """Rows set apart, cut by language."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -30,6 +31,22 @@ def test_each_microbatch_is_of_one_language_and_within_the_budget(made):
     assert {int(part.lang[0]) for part in parts} == {0, 1, 2}
     assert max(len(part.ids) for part in parts) <= 128
     assert len({n for part in parts for n in part.seq_ids.tolist()}) == 40
+
+
+def test_a_language_that_the_first_rows_have_none_of_is_looked_for(made):
+    parts = measure(made, rows=1).parts
+    assert {int(part.lang[0]) for part in parts} == {0, 1, 2}
+    rows = [n for part in parts for n in np.unique(part.seq_ids).tolist()]
+    assert len(rows) == len(set(rows)) == 3
+
+
+def test_a_language_that_has_no_rows_is_not_waited_for(stage2):
+    config = build(PretrainConfig, {**TINY, "measure": {"rows": 2}})
+    snapshot = dataclasses.replace(
+        open_snapshot(str(stage2.release), stage=2), languages=("de", "en", "ja", "zz")
+    )
+    parts = Measure(snapshot, str(stage2.tokenizer), config, ALONE).parts
+    assert {int(part.lang[0]) for part in parts} == {0, 1, 2}
 
 
 def test_no_token_to_predict_is_lost_or_moved(made):
