@@ -21,6 +21,7 @@ from spark_jobs.runner import Build
 from spark_jobs.warehouse import read_arrow
 from tests.integration.corpora import build
 from tests.integration.texts import corpus_recipe, digest, write_corpus
+from trainer.snapshot import open_snapshot
 
 
 def packs(stage1) -> list[tuple]:
@@ -62,8 +63,12 @@ def test_files_written_and_planned_in_another_order_give_the_same_release(spark,
     random.Random(7).shuffle(files)
     assert files != plan.files
     shuffled = dataclasses.replace(plan, files=files, missing=list(reversed(files)))
-    manifest = Build(shuffled, spark, Progress(io.StringIO()), partitions=2).run()
+    manifest = Build(shuffled, spark, Progress(io.StringIO()), partitions=3).run()
     assert_same(release, tmp_path / "w", manifest)
+    one, other = (f"{w}/releases/r" for w in (release.warehouse, tmp_path / "w"))
+    assert (
+        open_snapshot(one).fingerprint == open_snapshot(other).fingerprint
+    )  # so it trains in the same order
 
 
 def test_records_in_other_files_of_other_names_and_splits_give_the_same_release(
