@@ -86,8 +86,11 @@ def string_array(texts: Sequence[str], kind: pa.DataType) -> pa.Array:
     return array_of(b"".join(encoded), np.fromiter(map(len, encoded), np.int64, len(encoded)), kind)
 
 
-def array_of(utf8: bytes, sizes: Positions, kind: pa.DataType) -> pa.Array:
-    """A string or large_string array of rows of `sizes` bytes; raises pa.ArrowCapacityError as above."""
+def array_of(
+    utf8: bytes | Bytes, sizes: Positions, kind: pa.DataType, valid: Flags | None = None
+) -> pa.Array:
+    """A string or large_string array of rows of `sizes` bytes, null where not `valid`; raises
+    pa.ArrowCapacityError as above."""
     ends = np.zeros(len(sizes) + 1, np.int64)
     np.cumsum(sizes, out=ends[1:])
     large = pa.types.is_large_string(kind)
@@ -96,7 +99,8 @@ def array_of(utf8: bytes, sizes: Positions, kind: pa.DataType) -> pa.Array:
             f"{ends[-1]} bytes do not fit one string array (at most {_MOST}): use large_string or fewer rows"
         )
     at = ends if large else ends.astype(np.int32)
-    return pa.Array.from_buffers(kind, len(sizes), [None, pa.py_buffer(at), pa.py_buffer(utf8)])
+    bits = None if valid is None or valid.all() else _bits(valid)
+    return pa.Array.from_buffers(kind, len(sizes), [bits, pa.py_buffer(at), pa.py_buffer(utf8)])
 
 
 def _bits(flags: Flags) -> pa.Buffer:

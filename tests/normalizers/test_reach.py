@@ -1,7 +1,9 @@
 """A text cut into stretches is said as the whole of it; and what can be said alone is cut out."""
 
 import dataclasses
+import re
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -88,6 +90,31 @@ def test_stretches_are_said_as_the_whole_text(lang, texts):
     with pytest.MonkeyPatch.context() as patch:
         whole = said_whole(column, lang, patch)
     assert to_spoken(column, lang).to_pylist() == whole.to_pylist()
+
+
+@pytest.mark.parametrize("lang", languages())
+@given(text=TEXTS)
+@settings(max_examples=60, deadline=None)
+def test_a_text_is_said_line_by_line(lang, text):
+    text = re.sub("[\ufdd0-\ufddf]", "", text)  # noncharacters are dropped where something is said
+    assert to_spoken_text(text, lang) == "\n".join(to_spoken_text(line, lang) for line in text.split("\n"))
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+def test_rows_of_several_lines_keep_their_nulls_their_empty_rows_and_their_slice(kind):
+    rows = ["left out", "", "a 5\n\nb\n6", None, "\n", "7\n", "", None, "8"]
+    said = ["", "a five\n\nb\nsix", None, "\n", "seven\n", "", None, "eight"]
+    column = pa.array(rows, kind).slice(1)
+    found = to_spoken(column, "en")
+    found.validate(full=True)
+    assert (found.type, found.to_pylist()) == (kind, said)
+
+
+def test_what_a_null_row_owns_is_not_read():
+    data = b"1\n2\xff\xfe\n3"
+    buffers = [pa.py_buffer(b"\x05"), pa.py_buffer(np.array([0, 3, 6, 7], np.int32)), pa.py_buffer(data)]
+    column = pa.Array.from_buffers(pa.string(), 3, buffers)
+    assert to_spoken(column, "en").to_pylist() == ["one\ntwo", None, "three"]
 
 
 @pytest.mark.parametrize(
