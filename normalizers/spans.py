@@ -44,6 +44,8 @@ class Spans:
     """Whether blanks stand between words."""
     reach: Reach | None
     """Where a text may be cut; None where words are not spaced."""
+    letter_behind: re.Pattern[str]
+    """Letters that a number took from what may be more than a word: "5www.x.org", "½www.x", "5$www.x"."""
     unsettled: re.Pattern[str]
     """Words that hold this might be, or make with what stands beside them, a token themselves."""
     restless: re.Pattern[str]
@@ -95,6 +97,9 @@ def spans_of(code: str) -> Spans:
         token=re.compile(f"({_token(code, tables, context, signs)})"),
         spaced=spaced,
         reach=_reach(code, tables, context, signs) if spaced else None,
+        letter_behind=re.compile(
+            rf"[{signs.digit}{signs.odd}](?:(?![0-9])[{WORD}]|[^{WORD}\s.,:/-][A-Za-z])"
+        ),
         unsettled=_unsettled(tables),
         restless=_restless(tables, context, signs),
     )

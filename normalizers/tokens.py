@@ -19,8 +19,6 @@ MEMO_SIZE = 200_000
 """Tokens remembered per language and process; text repeats 70 to 80 % of its tokens."""
 MEMO_LENGTH = 128
 """Characters of the longest token worth remembering."""
-_LETTER_BEHIND = re.compile(rf"[0-9²³¹¼-¾⁰-₉⅐-↉](?:(?![0-9])[{WORD}]|[^{WORD}\s.,:/-][A-Za-z])")
-"""Letters that a number took from what may be more than a word: "5www.x.org", "½www.x.org", "5$www.x.org"."""
 STOP = "\ufdd2"
 """The full stop of "p. m.", which is that of the sentence too when one follows."""
 OPEN = "\ufdd3"
@@ -139,7 +137,7 @@ def _memo(lang: str) -> _Memo[str, str]:
         # Behind letters and digits no word can go on: the token has them all.
         if spans.spaced and not WORDY.match(token[-1]) and WORDY.match(words[-1]):
             return words + OPEN
-        unsure = token[0] == MARK or _LETTER_BEHIND.search(token) or spans.unsettled.search(words)
+        unsure = token[0] == MARK or spans.letter_behind.search(token) or spans.unsettled.search(words)
         return words + AGAIN if unsure else words
 
     return _Memo(say, len)

@@ -89,12 +89,8 @@ def read_sets(root: str, pattern: str, key: str = KEY) -> dict[str, list[str]]:
     """
     sets = {name: read_texts(file.uri, key) for name, file in storage.find(root, pattern)}
     if not sets:
-        raise ConfigError(
-            key,
-            pattern,
-            accepted="a pattern that names files",
-            where=storage.join(*storage.rooted(root, pattern)),
-        )
+        where = storage.full_pattern(root, pattern)
+        raise ConfigError(key, pattern, accepted="a pattern that names files", where=where)
     return sets
 
 

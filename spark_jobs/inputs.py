@@ -67,7 +67,7 @@ def resolve_inputs(recipe: Recipe, reading: str) -> Inputs:
                 f"sources.{source.name}.path",
                 source.path,
                 accepted="a glob or folder that holds at least one file",
-                where=storage.join(*storage.rooted(recipe.root, source.path)),
+                where=storage.full_pattern(recipe.root, source.path),
             )
         with ThreadPoolExecutor(8) as pool:
             contents = list(pool.map(lambda item: storage.content_id(item[1]), files))

@@ -17,7 +17,8 @@ STORED_MB_PER_CORE_HOUR = 6_500
 """Compressed input a core gets through in an hour, all steps: 6 MB of text a CPU second, which is 1.8 MB of
 gzip (bench/corpus.py)."""
 _START_HOURS = 40 / 3600
-"""What Spark and its first tasks cost whatever there is to do."""
+"""What Spark and its first tasks cost whatever there is to do: the first build of a session takes so much
+more than the second (bench/corpus.py)."""
 
 
 def outline(plan: Plan) -> Figures:

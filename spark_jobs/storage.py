@@ -51,6 +51,11 @@ def rooted(root: str, pattern: str) -> tuple[str, str]:
     return ("/", here.lstrip("/")) if here.startswith("/") and here.strip("/") else (root, here)
 
 
+def full_pattern(root: str, pattern: str) -> str:
+    """A pattern with the place that it starts from, for messages."""
+    return join(*rooted(root, pattern))
+
+
 def find(root: str, pattern: str) -> Iterator[tuple[str, StoredFile]]:
     """Files below `root` that a pattern names, as (path relative to root, file), in order of their names.
 

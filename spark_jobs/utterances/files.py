@@ -27,7 +27,7 @@ def resolve(config: UtterancesConfig, root: str) -> list[InputFile]:
                 f"utterances.sources.{source.name}.path",
                 source.path,
                 accepted="a glob or folder that holds at least one file",
-                where=storage.join(*storage.rooted(root, source.path)),
+                where=storage.full_pattern(root, source.path),
             )
         # All that decides what rows a file gives; the window does not, it only picks among them.
         reading = json.dumps([CODE, plain(source), plain(config.anonymise)], sort_keys=True)

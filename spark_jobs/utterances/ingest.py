@@ -60,7 +60,7 @@ class UtteranceIngest:
         from deltalake import DeltaTable
 
         may_go = DeltaTable(path).vacuum(dry_run=True, full=True)  # it lists what went long ago as well
-        if not {name for name, _ in storage.find(path, "**")}.isdisjoint(may_go):
+        if may_go and not {name for name, _ in storage.find(path, "**")}.isdisjoint(may_go):
             self.spark.sql(f"VACUUM delta.`{path}`")
 
     @property

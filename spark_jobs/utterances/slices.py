@@ -21,6 +21,8 @@ STATE = "utterances"
 """Key of the state in a commit's `userMetadata`."""
 _HOUSEKEEPING = frozenset({"VACUUM START", "VACUUM END", "OPTIMIZE"})
 """Operations whose commits leave the rows as they are, whoever started them."""
+_RECENT = 10
+"""Commits that are looked at for one that changed rows: each is a file to be read."""
 Days = Mapping[str, Collection[date]]
 """Snapshot of a file -> days that it has rows of."""
 
@@ -90,7 +92,7 @@ def held_by(path: str) -> dict[str, Held]:
         return {}
     from deltalake import DeltaTable
 
-    changed = (one for one in DeltaTable(path).history() if one.get("operation") not in _HOUSEKEEPING)
+    changed = (one for one in DeltaTable(path).history(_RECENT) if one.get("operation") not in _HOUSEKEEPING)
     metadata = next(changed, {}).get("userMetadata")
     try:
         state = json.loads(metadata)[STATE] if metadata else {}
