@@ -76,8 +76,8 @@ def forget(lang: str) -> None:
 
 
 def _by_lines(column: pa.Array, lang: str) -> pa.Array:
-    """Each line of each row said as a row of its own: no token reaches over a line break, and in a document
-    one line in four has one."""
+    """Each line of each row said as a row of its own: no token reaches over a line break, and the lines of a
+    document that have one are a quarter of its bytes (docs/performance.md)."""
     utf8, offsets = rows_of(column)
     breaks = np.flatnonzero(utf8 == 0x0A) + 1
     inner = breaks[offsets[np.searchsorted(offsets, breaks)] != breaks]
