@@ -42,8 +42,8 @@ _LOWEST = np.array([(i & -i).bit_length() - 1 for i in range(1 << 2 * WIDTH)])
 _MAY_FOLLOW = _IS_NUMERAL | ~LETTER
 _IS_SMALL = np.isin(np.arange(256), list(b"IVX"))
 _SEVERAL = re.compile(f"[IVX]{{2,6}}{END_BYTES}".encode())
-_CHUNK = 1 << 18
-"""Bytes looked up at a time: what is made of them stays in the cache."""
+_CHUNK = 1 << 20
+"""Bytes looked up at a time: what is made of them stays in the cache, and calls cost little."""
 _WORD_BACK = re.compile(rf"{GAP}[{WORD}]+")
 """A word and the blank behind it, read backwards."""
 _LONGEST_RUN = 256
@@ -148,18 +148,19 @@ def _may_be_foreign(utf8: Bytes, signs: Positions, wide: Positions) -> bool:
 
 def _beginnings(utf8: Bytes, first: Flags, at: Positions, action: Actions, probe: Probe) -> Positions:
     """Where the first bytes of some word stand, by hash; ascending. `first`: where rows begin."""
-    words = action >= FIRST
+    words = np.flatnonzero(action >= FIRST)
     at, left = at[words], action[words] // FIRST
     found = []
     while len(at):  # once or twice: few pairs stand at several places of words
         found.append(at - _LOWEST.take(left))
         left &= left - 1
-        at, left = at[left > 0], left[left > 0]
-    begin = np.concatenate(found) if found else at
-    begin = begin[begin >= 0]
+        more = np.flatnonzero(left)
+        at, left = at[more], left[more]
+    begin = np.maximum(np.concatenate(found) if found else at, 0)
     if probe.spaced:
         # Most places are inside of words: "act" in "fact". Only letters of ASCII are told apart here.
-        begin = begin[~(LETTER.take(utf8[begin]) & LETTER.take(utf8[begin - 1])) | first[begin]]
+        inside = LETTER.take(utf8[begin]) & LETTER.take(utf8[begin - 1]) & ~first[begin]
+        begin = begin[np.flatnonzero(~inside)]
     begin = unique(begin)
     return begin[may_begin(utf8, begin, probe.grams)]
 
@@ -216,7 +217,9 @@ def _outside(marks: Positions, runs: list[tuple[int, int]]) -> Positions:
 def _numerals(utf8: Bytes, offsets: Positions, first: Flags, at: Positions, probe: Probe) -> Positions:
     """Of the places where a numeral may begin: where it does, or the words before it; ascending."""
     following = np.where(first[at + 1], 0x20, utf8.take(at + 1, mode="clip"))
-    may = _MAY_FOLLOW[following]
+    third = utf8.take(at + 2, mode="clip")
+    accented = (following == 0xC3) & (third != 0x97) & (third != 0xB7)  # "Mé", but not "V×" and "V÷"
+    may = _MAY_FOLLOW[following] & ~accented
     at, following = at[may], following[may]
     several = _IS_NUMERAL[following]
     found = [_before(utf8, offsets, at, probe.before_numeral, probe)]
@@ -278,7 +281,8 @@ def _before(utf8: Bytes, offsets: Positions, at: Positions, words: Tails, probe:
     for place, low_, high in _with_rows(offsets, at):
         first = max(low_, place - _LONGEST_WORD)
         start = words.begin(bytes(memory[first:place]))
-        if start < 0 or not words.following.match(memory, place, high):
+        numeral = words.following.match(memory, place, high) if start >= 0 else None
+        if not numeral or _goes_on(memory, numeral.end(), high):
             continue
         start += first
         if not (probe.spaced and _is_wordy(memory, start, low_)):

@@ -72,7 +72,7 @@ def grams_of(words: Iterable[bytes]) -> Grams:
     grams = {word[: 2 * WIDTH] for word in words}
     long = {gram for gram in grams if len(gram) > WIDTH}
     return Grams(
-        short=prefixes_of(grams - long, (2, 3, 4, 6, 7, 8)),
+        short=prefixes_of(grams - long, (2, 3, 4, 5, 6, 7, 8)),
         heads=prefixes_of({gram[:WIDTH] for gram in long}, (WIDTH,)),
         tails=_prefixes(
             ((gram[WIDTH:], int.from_bytes(gram[:WIDTH], "little")) for gram in long), (1, 2, 3, 4, 5, 6, 8)

@@ -1,12 +1,14 @@
 """What to look for in the bytes of a column: tables of pairs and of words.
 
 A sign (a digit, `%`, `€`) is found by its last two bytes. A word (`Dr.`) has one rare pair of bytes among its
-first sixteen; where the pair stands, the word is compared by hash. What stands before a number or a numeral
-(`March 5`, `Part IV`) is looked for from there, by the hash of its last four bytes.
+first sixteen, shared with others where it can be; where the pair stands, the word is compared by hash. What
+stands before a number or a numeral (`March 5`, `Part IV`) is looked for from there, by the hash of its last
+four bytes.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -258,17 +260,34 @@ def _add_signs(signs: Iterable[str], actions: Actions) -> Flags:
 
 
 def _add_grams(grams: Iterable[bytes], actions: Actions) -> None:
-    """Mark for each gram its rarest pair."""
-    for gram in grams:
-        place = min(range(len(gram) - 1), key=lambda k: _share(gram[k]) * _share(gram[k + 1]))
-        actions[gram[place + 1], gram[place]] |= FIRST << place
+    """Mark for each gram its rarest pair, or one that is marked already with as many bytes before it.
+
+    Those come first that have nothing but common pairs: what they need the others can share.
+    """
+    places = {
+        gram: sorted(((pair, place) for place, pair in enumerate(itertools.pairwise(gram))), key=_rarity)
+        for gram in grams
+    }
+    chosen = set()
+    for gram in sorted(places, key=lambda gram: (-_rarity(places[gram][0]), gram)):
+        one = next((one for one in places[gram] if one in chosen), places[gram][0])
+        chosen.add(one)
+        (first, second), place = one
+        actions[second, first] |= FIRST << place
+
+
+def _rarity(one: tuple[tuple[int, int], int]) -> float:
+    return _share(one[0][0]) * _share(one[0][1])
 
 
 def _share(byte: int) -> float:
     """How often a byte stands in text, roughly: a guess that costs time when it is wrong, nothing else."""
-    if byte >= 0x80:  # of three bytes the first two say the script only
-        return 0.3 if byte >= 0xC0 else 0.1
-    return _SHARES.get(byte, 0.012 if chr(byte).isupper() else 0.002)
+    if byte < 0x80:
+        return _SHARES.get(byte, 0.012 if chr(byte).isupper() else 0.002)
+    if byte < 0xC0:
+        return 0.1
+    # Letters with marks and signs are rare in ASCII; of scripts of three bytes the first two say nothing.
+    return 0.01 if byte < 0xD0 or byte == 0xE2 else 0.3
 
 
 def _tails(

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from normalizers.follows import Characters, Pairs, after_digits
+from normalizers.look import unique
 from normalizers.prefixes import WIDTH, Codes, Prefixes, begin_with, codes_at, prefixes_of
 from normalizers.utf8 import Bytes, Flags, Positions
 
@@ -175,7 +176,7 @@ def _cores(
     near = _among(of_mark, core) | (~runs.end_row(of_mark) & _among(of_mark + 1, core))
     opening = of_mark if reach.open_words else np.searchsorted(runs.ends, marks[1])
     is_open = np.concatenate((of_sign[goes_on], of_mark[~near], opening))
-    return np.unique(np.concatenate((core, of_mark))) if len(of_mark) else core, is_open
+    return unique(core, of_mark) if len(of_mark) else core, is_open
 
 
 def _among(numbers: Positions, ascending: Positions) -> Flags:

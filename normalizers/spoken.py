@@ -79,15 +79,17 @@ def _by_lines(column: pa.Array, lang: str) -> pa.Array:
     """Each line of each row said as a row of its own: no token reaches over a line break, and the lines of a
     document that have one are a quarter of its bytes (docs/performance.md)."""
     utf8, offsets = rows_of(column)
+    first = np.zeros(len(utf8) + 1, np.bool_)
+    first[offsets] = True
     breaks = np.flatnonzero(utf8 == 0x0A) + 1
-    inner = breaks[offsets[np.searchsorted(offsets, breaks)] != breaks]
+    inner = breaks[~first[breaks]]
     there = given(column)
     if not len(inner) or np.diff(offsets)[~there].any():  # what lies below a null need not be text
         return _column(column, lang)
     borders = np.sort(np.concatenate((offsets, inner)), kind="stable")
     lines = array_of(utf8, np.diff(borders), pa.large_string())
     said, ends = rows_of(_column(lines, lang))
-    return array_of(said, np.diff(ends[np.searchsorted(borders, offsets)]), column.type, there)
+    return array_of(said, np.diff(ends[np.flatnonzero(first[borders])]), column.type, there)
 
 
 def _column(column: pa.Array, lang: str) -> pa.Array:
@@ -138,8 +140,11 @@ def _settled(hits: pa.Array, found: Found, lang: str, passes: int) -> pa.Array:
         return said
     mask = bit_array(unsure)
     rows = said.filter(mask)
+    changed = flags_of(pc.not_equal(rows, hits.filter(mask)))
+    if not changed.any():
+        return said
     found = look(rows, probe_of(lang))
-    again = found.rows & flags_of(pc.not_equal(rows, hits.filter(mask)))
+    again = found.rows & changed
     if not again.any():
         return said
     inner = bit_array(again)

@@ -116,6 +116,19 @@ def test_a_word_of_many_bytes_is_found_by_more_than_its_first_letters(text, mark
         assert found.marks.tolist() == ([] if mark is None else [mark])
 
 
+def test_words_share_a_pair_where_one_of_them_has_no_rarer_one():
+    words = [Words(Kind.TOKEN, ["tt", "ttx", "ott"], r"(?:ttx?|ott)(?![a-z])")]
+    probe = make_probe("", words)
+    pairs = {word: ord(word[0]) | ord(word[1]) << 8 for word in ("tt", "tx", "ot")}
+    assert {word: probe.marked[pair].as_py() > 0 for word, pair in pairs.items()} == {
+        "tt": True,
+        "tx": False,
+        "ot": True,
+    }
+    for text in ("tt", "a tt", "ttx", "a ttx", "ott", "an ott"):
+        assert look(pa.array([text]), probe).rows.tolist() == [True]
+
+
 def test_an_address_begins_where_its_run_of_visible_characters_does():
     inside = Words(Kind.INSIDE, [".com"], r"\.com(?![a-z])", bounded=False)
     word = Words(Kind.TOKEN, ["St."], r"St\.")
@@ -132,6 +145,10 @@ def test_an_address_begins_where_its_run_of_visible_characters_does():
         ("Part In", None),
         ("sPart IV", None),
         ("Part\u00a0X", 0),
+        ("Part Mär", None),
+        ("Part MΣ", None),
+        ("Part I×2", 0),
+        ("Part I—", 0),
     ],
 )
 def test_a_numeral_is_found_by_the_word_before_it(text, mark):
