@@ -173,7 +173,9 @@ def _merged(*places: Positions) -> Positions:
 def unique(*places: Positions) -> Positions:
     """As `_merged`, each place once."""
     at = _merged(*places)
-    return at[np.diff(at, prepend=-1) > 0]
+    another = np.ones(len(at), np.bool_)
+    np.not_equal(at[1:], at[:-1], out=another[1:])
+    return at[another]
 
 
 def _words(utf8: Bytes, offsets: Positions, begin: Positions, probe: Probe) -> Positions:

@@ -30,6 +30,8 @@ _TEXT = 1 << 21
 """Bytes of rows said as one text: enough to forget the cost of a row, little enough for the cache."""
 _STRETCH = 64
 """Bytes of the longest stretch worth remembering."""
+_FEW = 1 << 14
+"""Bytes of rows that are said sooner than cut."""
 _LOOK = b"\xfe\xff"
 """Two bytes that UTF-8 does not have. The first stands in a row where a token asks for another look, the
 second where a look could find something; it is taken where both are."""
@@ -218,7 +220,7 @@ def _say(rows: _Rows, between: bytes, lang: str) -> bytes:
     put = np.concatenate((np.full(len(rows.begins), between[0], np.uint8), np.tile(_MARK, len(rows.marks))))
     text = np.insert(rows.utf8, at, put).tobytes()
     reach = spans_of(lang).reach
-    if reach is None:
+    if reach is None or len(text) < _FEW:
         return _say_text(text, lang)
     n_rows = np.searchsorted(rows.begins, rows.marks, "right")
     marks = rows.marks + len(_MARK) * np.arange(len(rows.marks)) + n_rows
