@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from normalizers import languages, spoken, to_spoken, to_spoken_text
 from normalizers.spans import spans_of
 
+CASES = Path(__file__).with_name("cases")
 PIECES = [
     "5",
     "12",
@@ -75,6 +77,13 @@ TEXTS = st.lists(
 ).map("".join)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def cut_however_few():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spoken, "_FEW", 0)
+        yield
+
+
 def said_whole(column: pa.Array, lang: str, monkeypatch: pytest.MonkeyPatch) -> pa.Array:
     """As if tokens could reach over everything."""
     with monkeypatch.context() as patch:
@@ -90,6 +99,14 @@ def test_stretches_are_said_as_the_whole_text(lang, texts):
     with pytest.MonkeyPatch.context() as patch:
         whole = said_whole(column, lang, patch)
     assert to_spoken(column, lang).to_pylist() == whole.to_pylist()
+
+
+@pytest.mark.parametrize("lang", [lang for lang in languages() if lang != "ja"])
+def test_the_cases_of_a_language_are_said_cut_as_they_are_whole(lang, monkeypatch):
+    lines = (CASES / f"{lang}.tsv").read_text("utf-8").splitlines()
+    written = [line.split("\t")[1] for line in lines if line and not line.startswith("#")]
+    column = pa.array([*written, " ".join(written)], pa.large_string())
+    assert to_spoken(column, lang).to_pylist() == said_whole(column, lang, monkeypatch).to_pylist()
 
 
 @pytest.mark.parametrize("lang", languages())
