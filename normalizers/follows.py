@@ -12,8 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from normalizers.needs import characters_of, op, parser
+from normalizers.patterns import WORDY
 
 _DIGITS = frozenset("0123456789")
+_MOST_TEXTS = 1_000
+"""More need not be told apart: it takes time when a language is loaded."""
+_WORD = 4
+"""Characters of a word that are enough to know it."""
 _REPEATS = (op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT)
 
 Characters = frozenset[str] | None
@@ -32,6 +37,18 @@ class _Item(NamedTuple):
 
 _State = tuple[_Item, ...]
 """What is still to be matched."""
+
+
+_Identity = tuple[tuple[int, Any, bool], ...]
+_Known = dict[tuple[int, _Identity], frozenset[str]]
+
+
+class _Head(NamedTuple):
+    taken: Characters
+    rest: _State
+    """What is to be matched behind it."""
+    behind: Characters
+    """What stands before it, as far as a look behind says so."""
 
 
 class Start(NamedTuple):
@@ -77,7 +94,7 @@ def _pairs(items: _State) -> Pairs | None:
     pairs: dict[str, Characters] = {}
     if _may_end(items):
         return None
-    for taken, rest in _heads(items):
+    for taken, rest, _ in _heads(items):
         if taken is None:
             return None
         seconds = None if _may_end(rest) else _noughts(_union(_heads(rest)))
@@ -98,68 +115,167 @@ def _surely(kind: Any, value: Any) -> frozenset[str]:
     return characters_of(kind, value, loose=False) or frozenset()
 
 
-def after_digits(pattern: str) -> Pairs | None:
-    """By character that may be asked for behind any digits, those asked for next. Raises re.error."""
-    pairs: dict[str, Characters] = {}
-    for taken, rest in _heads_behind_digits(pattern):
-        if taken is None:
-            return None
-        seconds = _union(_heads(rest))
-        for first in taken:
-            known = pairs.get(first, frozenset())
-            pairs[first] = None if known is None or seconds is None else known | seconds
-    return pairs
-
-
-def _union(heads: Iterable[tuple[Characters, _State]]) -> Characters:
+def _union(heads: Iterable[_Head]) -> Characters:
     found: frozenset[str] = frozenset()
-    for taken, _ in heads:
-        if taken is None:
+    for head in heads:
+        if head.taken is None:
             return None
-        found |= taken
+        found |= head.taken
     return found
 
 
-def _heads_behind_digits(pattern: str) -> Iterator[tuple[Characters, _State]]:
+class Ahead(NamedTuple):
+    """What one way to match needs behind digits that it has taken, if it is to take more than these."""
+
+    digits: frozenset[str]
+    """What the last of them may be."""
+    texts: frozenset[str]
+    """One of these directly behind them, noughts for all digits; shorter than could be where a match may end
+    or nobody can list what it may go on with, empty for anything."""
+    words: frozenset[str]
+    """One of these somewhere behind, if there are any."""
+
+
+def behind_digits(pattern: str, most: int = 6) -> list[Ahead]:
+    """What each way to match may need, in texts of up to `most` characters.
+
+    The pattern is one for what follows a digit. Raises re.error.
+    """
     parsed = parser.parse(pattern)  # kept: what was seen is known by the identity of its parts
-    states = [_items(parsed, loose=False)]
+    found, known = [], _Known()
+    for way in _alternatives(_items(parsed, loose=False)):
+        words, texts = _words(way, known), dict[frozenset[str], frozenset[str]]()
+        for head in _heads_behind_digits(way):
+            digits = _DIGITS if head.behind is None else head.behind & _DIGITS
+            more = _joined(head.taken, _texts(head.rest, most - 1, known))
+            texts[digits] = texts.get(digits, frozenset()) | more
+        found += [Ahead(digits, _few(listed), words) for digits, listed in texts.items()]
+    return found
+
+
+def _alternatives(state: _State) -> Iterator[_State]:
+    """The ways through the first group, if only what may be left out stands before it."""
+    for i, item in enumerate(state):
+        if item.kind in (op.BRANCH, op.SUBPATTERN):
+            for way in _ways(item) or ():
+                yield from _alternatives((*state[:i], *way, *state[i + 1 :]))
+            return
+        if not _may_end((item,)):
+            break
+    yield state
+
+
+def _words(state: _State, known: _Known) -> frozenset[str]:
+    """What words begin with one of which every match holds; none if nobody knows."""
+    found: list[frozenset[str]] = []
+    for i, item in enumerate(state):
+        if item.kind not in _REPEATS:
+            words = _texts(state[i:], _WORD, known)
+            if min(map(_letters, words)) > 1 and not any("0" in word for word in words):
+                found.append(words)
+    return max(found, key=lambda words: (min(map(_letters, words)), -len(words)), default=frozenset())
+
+
+def _letters(word: str) -> int:
+    return len(word) - len(WORDY.sub("", word))
+
+
+def _texts(state: _State, most: int, known: _Known) -> frozenset[str]:
+    """What may be asked for next, as `Ahead.texts`."""
+    if not most or _may_end(state):
+        return frozenset([""])
+    key = (most, _identity(state))
+    if key not in known:
+        found: frozenset[str] = frozenset()
+        for head in _heads(state):
+            found |= _joined(head.taken, _texts(head.rest, most - 1, known))
+        known[key] = _few(found or frozenset([""]))
+    return known[key]
+
+
+def _joined(characters: Characters, texts: frozenset[str]) -> frozenset[str]:
+    """Each character with each text behind it, these cut where that would be too many."""
+    if characters is None:
+        return frozenset([""])
+    characters = _noughts(characters) or frozenset()
+    texts = _few(texts, _MOST_TEXTS // max(1, len(characters)))
+    return frozenset(character + text for character in characters for text in texts)
+
+
+def _few(texts: frozenset[str], most: int = _MOST_TEXTS) -> frozenset[str]:
+    """The texts, cut until they are no more than `most`; one text is never too many."""
+    size = max(map(len, texts), default=0)
+    while len(texts) > max(1, most):
+        size -= 1
+        texts = frozenset(text[:size] for text in texts)
+    return texts
+
+
+def _identity(state: _State) -> _Identity:
+    return tuple((id(item.value), item.kind, item.again) for item in state)
+
+
+def _heads_behind_digits(state: _State) -> Iterator[_Head]:
+    states = [state]
     seen = set()
     while states:
         state = states.pop()
-        key = tuple((id(item.value), item.again) for item in state)
+        key = _identity(state)
         if key in seen:
             continue
         seen.add(key)
-        for taken, rest in _heads(state):
-            if taken is None or taken & _DIGITS:
-                states.append(rest)
-            if taken is None or taken - _DIGITS:
-                yield (taken and taken - _DIGITS), rest
+        for head in _heads(state):
+            if head.taken is None or head.taken & _DIGITS:
+                states.append(head.rest)
+            if head.taken is None or head.taken - _DIGITS:
+                yield head._replace(taken=head.taken and head.taken - _DIGITS)
 
 
 def _items(parsed: Any, *, loose: bool) -> _State:
     return tuple(_Item(kind, value, loose) for kind, value in parsed)
 
 
-def _heads(state: _State) -> Iterator[tuple[Characters, _State]]:
+def _heads(state: _State) -> Iterator[_Head]:
     """Each character that may come next, in sets, and what is to be matched behind it."""
+    behind: Characters = None
     for i, item in enumerate(state):
         rest = state[i + 1 :]
         if item.kind is op.AT:
-            yield None, ()
+            yield _Head(None, (), behind)
         elif item.kind in (op.ASSERT, op.ASSERT_NOT):
             # What is looked at ahead is asked for by the rest too, if there is one.
             if item.value[0] > 0 and _may_end(rest):
-                yield from ((taken, ()) for taken, _ in _heads(_items(item.value[1], loose=item.loose)))
+                ahead = _heads(_items(item.value[1], loose=item.loose))
+                yield from (_Head(head.taken, (), behind) for head in ahead)
+            elif item.kind is op.ASSERT and item.value[0] < 0:
+                behind = _both(behind, _last(_items(item.value[1], loose=item.loose)))
         elif (ways := _ways(item)) is None:
-            yield characters_of(item.kind, item.value, loose=item.loose), rest
+            yield _Head(characters_of(item.kind, item.value, loose=item.loose), rest, behind)
             return
         else:
-            behind = (item._replace(again=True), *rest) if item.kind in _REPEATS else rest
+            once = item.kind not in _REPEATS or item.value[1] == 1
+            again = rest if once else (item._replace(again=True), *rest)
             for way in ways:
-                yield from ((taken, (*inner, *behind)) for taken, inner in _heads(way))
+                for head in _heads(way):
+                    yield _Head(head.taken, (*head.rest, *again), _both(behind, head.behind))
             if not _may_end((item,)):
                 return
+
+
+def _both(one: Characters, other: Characters) -> Characters:
+    return other if one is None else one if other is None else one & other
+
+
+def _last(state: _State) -> Characters:
+    """What a look behind asks of the last character."""
+    if not state:
+        return None
+    if (ways := _ways(state[-1])) is None:
+        return characters_of(state[-1].kind, state[-1].value, loose=state[-1].loose)
+    if state[-1].kind in _REPEATS:
+        return None
+    lasts = [_last(way) for way in ways]
+    return None if None in lasts else frozenset().union(*(last for last in lasts if last))
 
 
 def _ways(item: _Item) -> list[_State] | None:

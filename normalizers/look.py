@@ -146,6 +146,13 @@ def _may_be_foreign(utf8: Bytes, signs: Positions, wide: Positions) -> bool:
     return bool((utf8[two - 1] > 0xC3).any() or ((three >= 0xE0) & (three != 0xE2)).any())
 
 
+def beginnings(utf8: Bytes, offsets: Positions, probe: Probe) -> Positions:
+    """Where words of a probe may begin, ascending; another one may have the same hash."""
+    first = np.zeros(len(utf8) + 1, np.bool_)
+    first[offsets] = True
+    return _beginnings(utf8, first, *_marked(utf8, probe), probe) if len(utf8) else offsets[:0]
+
+
 def _beginnings(utf8: Bytes, first: Flags, at: Positions, action: Actions, probe: Probe) -> Positions:
     """Where the first bytes of some word stand, by hash; ascending. `first`: where rows begin."""
     words = np.flatnonzero(action >= FIRST)

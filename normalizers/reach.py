@@ -15,9 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from normalizers.follows import Characters, Pairs, after_digits
-from normalizers.look import unique
+from normalizers.follows import Ahead, behind_digits
+from normalizers.look import beginnings, unique
 from normalizers.prefixes import WIDTH, Codes, Prefixes, begin_with, codes_at, prefixes_of
+from normalizers.probes import Kind, Probe, Words, make_probe
 from normalizers.utf8 import Bytes, Flags, Positions
 
 BREAKS = " \n\t"
@@ -43,6 +44,19 @@ _IS_LETTER, _IS_DIGIT = _flags(string.ascii_letters.encode()), _flags(string.dig
 
 
 @dataclass(frozen=True, slots=True)
+class _Ahead:
+    """As `follows.Ahead`, in bytes."""
+
+    digits: Flags
+    """By byte: the last of the digits."""
+    following: Flags
+    """By byte: the first behind them."""
+    texts: Prefixes
+    """From this one on, noughts for digits."""
+    words: Probe | None
+
+
+@dataclass(frozen=True, slots=True)
 class Reach:
     """How far the tokens of a language may reach from one run into the next."""
 
@@ -50,10 +64,8 @@ class Reach:
     """All letters of ASCII that a run begins with, if it may belong to a number before it."""
     others: Prefixes
     """What such runs begin with that begin with no letter of ASCII."""
-    goes_on: Flags
-    """By the two bytes behind a digit, the first lower: the language's own pattern may take them."""
-    opens: Prefixes | None
-    """What a run begins with that this pattern may take behind a number and a break; None for anything."""
+    goes_on: tuple[_Ahead, ...]
+    """What the language's own pattern may take behind digits, a way to match each."""
     closers: Flags
     """By byte: punctuation that no token ends with."""
     open_words: bool
@@ -64,8 +76,9 @@ class Reach:
 class _Runs:
     """The runs of a text by number, empty ones between two breaks included."""
 
+    text: bytes
     utf8: Bytes
-    """With so many bytes behind the text that eight can be read from every place in it."""
+    """The same, with so many bytes behind it that eight can be read from every place in it."""
     starts: Positions
     ends: Positions
     between: int
@@ -77,52 +90,34 @@ class _Runs:
         return last
 
 
-def make_reach(following: Iterable[str], signs: Iterable[str], own_number: str, *, open_words: bool) -> Reach:
+def make_reach(
+    following: Iterable[str], signs: Iterable[str], own_numbers: Iterable[str], *, open_words: bool
+) -> Reach:
     """For numbers behind which the words and signs `following` may stand, behind a blank or not.
 
-    `signs`: what tokens begin with. `own_number`: the language's own pattern of what follows the first digit.
+    `signs`: what tokens begin with. `own_numbers`: the language's own patterns of what follows a digit.
     """
     parts = {part for word in following for part in word.split(" ") if part}
     letters = {part: part[: len(part) - len(part.lstrip(string.ascii_letters))].encode() for part in parts}
-    own = after_digits(own_number)
-    opens = [None] if own is None else [own[blank] for blank in BREAKS if blank in own]
     ends = [text.encode()[-1] for text in (*parts, *signs)]
     return Reach(
         words=prefixes_of({run[:WIDTH].ljust(WIDTH, b"\0") for run in letters.values() if run}, (WIDTH,)),
         others=prefixes_of({part.encode() for part, run in letters.items() if not run}, (1, 2, 3, 6)),
-        goes_on=_goes_on(own),
-        opens=_firsts(opens),
+        goes_on=tuple(_ahead(way) for pattern in own_numbers for way in behind_digits(pattern)),
         closers=_IS_CLOSER & ~_flags(ends),
         open_words=open_words,
     )
 
 
-def _firsts(opens: Iterable[Characters]) -> Prefixes | None:
-    """See `Reach.opens`."""
-    found: set[bytes] = set()
-    for characters in opens:
-        if characters is None:
-            return None
-        found |= {character.encode() for character in characters}
-    return prefixes_of(found, (1, 2, 3, 4))
-
-
-def _goes_on(own: Pairs | None) -> Flags:
-    """See `Reach.goes_on`."""
-    pairs = np.zeros((256, 256), np.bool_)  # second byte, first byte
-    if own is None:
-        pairs[:] = True
-    for first, seconds in (own or {}).items():
-        utf8 = first.encode()
-        if len(utf8) > 1:
-            pairs[utf8[1], utf8[0]] = True
-        elif first in BREAKS:
-            continue
-        elif seconds is None:
-            pairs[:, utf8[0]] = True
-        else:
-            pairs[[c.encode()[0] for c in seconds], utf8[0]] = True
-    return pairs.reshape(-1)
+def _ahead(way: Ahead) -> _Ahead:
+    texts = {text.encode() for text in way.texts}
+    words = [Words(Kind.TOKEN, sorted(way.words), "", bounded=False)]
+    return _Ahead(
+        digits=_flags(map(ord, way.digits)),
+        following=_flags(text[0] for text in texts) if b"" not in texts else ~_flags(()),
+        texts=prefixes_of(texts, range(WIDTH + 1)),
+        words=make_probe((), words, spaced=False) if way.words else None,
+    )
 
 
 def stretches(
@@ -139,7 +134,7 @@ def stretches(
     """
     utf8 = np.frombuffer(text + between + bytes(WIDTH), np.uint8)
     ends = np.flatnonzero(np.frombuffer((text + between).translate(_IS_BREAK), np.bool_))
-    runs = _Runs(utf8, np.append(0, ends[:-1] + 1), ends, between[0])
+    runs = _Runs(text, utf8, np.append(0, ends[:-1] + 1), ends, between[0])
     core, is_open = _cores(runs, signs[1], marks, reach)
     member, endless = _with_followers(runs, core, reach)
     is_open = np.sort(np.concatenate((is_open, endless)))
@@ -164,18 +159,13 @@ def _cores(
 ) -> tuple[Positions, Positions]:
     """Runs that hold a sign or a mark, and those that are open by what stands in them; ascending."""
     of_sign, of_mark = np.searchsorted(runs.ends, signs), np.searchsorted(runs.ends, marks[0])
-    behind = runs.utf8[signs + 1]
-    goes_on = reach.goes_on[behind | runs.utf8[signs + 2].astype(np.int64) << 8]
-    at_break = np.flatnonzero((signs + 1 == runs.ends[of_sign]) & (behind != runs.between))
-    if reach.opens is not None:
-        at_break = at_break[begin_with(codes_at(runs.utf8, signs[at_break] + 2), reach.opens)]
-    goes_on[at_break] = True
-    goes_on &= _IS_DIGIT[runs.utf8[signs]]
+    goes_on = _going_on(runs, signs, reach)
     core = of_sign[np.diff(of_sign, prepend=-1) > 0]
     # A word with its number behind it, in the same run or the next, is as open as the number.
-    near = _among(of_mark, core) | (~runs.end_row(of_mark) & _among(of_mark + 1, core))
+    next_sign = np.append(of_sign, -1)[np.searchsorted(signs, marks[0])]
+    near = (next_sign == of_mark) | ((next_sign == of_mark + 1) & ~runs.end_row(of_mark))
     opening = of_mark if reach.open_words else np.searchsorted(runs.ends, marks[1])
-    is_open = np.concatenate((of_sign[goes_on], of_mark[~near], opening))
+    is_open = np.concatenate((np.searchsorted(runs.ends, goes_on), of_mark[~near], opening))
     return unique(core, of_mark) if len(of_mark) else core, is_open
 
 
@@ -198,6 +188,35 @@ def _with_followers(runs: _Runs, core: Positions, reach: Reach) -> tuple[Positio
             break
         found.append(edge)
     return np.sort(np.concatenate(found)), edge
+
+
+def _going_on(runs: _Runs, signs: Positions, reach: Reach) -> Positions:
+    """Those of the signs that are digits behind which the language's own pattern may go on; in any order."""
+    found = []
+    for way in reach.goes_on:
+        at = signs[way.digits[runs.utf8[signs]] & way.following[runs.utf8[signs + 1]]]
+        at = at[begin_with(_with_noughts(codes_at(runs.utf8, at + 1)), way.texts)]
+        found.append(at if way.words is None else at[_holding(runs, at, way.words)])
+    return np.concatenate(found) if found else signs[:0]
+
+
+def _holding(runs: _Runs, at: Positions, words: Probe) -> Flags:
+    """Whether one of the words stands behind the places, perhaps: behind the first in the same row."""
+    rows = runs.ends[runs.utf8[runs.ends] == runs.between]
+    row = np.searchsorted(rows, at)
+    first = np.flatnonzero(np.diff(row, prepend=-1))
+    low, high = at[first], rows[row[first]]
+    text = b"".join(runs.text[i:j] for i, j in zip(low.tolist(), high.tolist(), strict=True))
+    offsets = np.append(0, np.cumsum(high - low))
+    begin = beginnings(np.frombuffer(text, np.uint8), offsets, words)
+    found = np.diff(np.searchsorted(begin, offsets)) > 0
+    return np.repeat(found, np.diff(np.append(first, len(at))))
+
+
+def _with_noughts(code: Codes) -> Codes:
+    """Each code with a nought for each digit in it."""
+    utf8 = code.view(np.uint8)
+    return np.where(_IS_DIGIT[utf8], np.uint8(0x30), utf8).view(np.uint64)
 
 
 def _letters_of(code: Codes) -> Codes:

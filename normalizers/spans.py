@@ -148,8 +148,8 @@ def _reach(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs)
     return make_reach(
         [*_right(tables, context), *context["between_numbers"], *_DASHES, *_BEHIND, *"+=x×*/"],
         [sign for listed in (signs.money, signs.odd, signs.symbol) for sign in listed],
-        _own_number(code, context),
-        open_words=bool(context["behind_left"] or context["behind_word"]),
+        (_own_number(code, context), _behind_left(code, context)),
+        open_words=bool(context["behind_word"]),
     )
 
 
@@ -256,6 +256,12 @@ def _own_number(code: str, context: Mapping[str, Any]) -> str:
     return expand(context["number"], pieces)
 
 
+def _behind_left(code: str, context: Mapping[str, Any]) -> str:
+    """What may follow a word before a number in this language alone, or nothing."""
+    pieces = {**pieces_of(voice_of(code), language(code).tables), "mark": f"{MARK}?+", "numeral": _ROMAN}
+    return expand(context["behind_left"], pieces)
+
+
 def _letters(code: str) -> str:
     """The letters and digits that follow."""
     # Of a set with all scripts in it Python looks at each range: not where ASCII follows. What a possessive
@@ -276,7 +282,8 @@ def _marked(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs
     names = f"{after}{pieces['name']}{GAP}(?=[IVX]{{2}}){_ROMAN}"
     numerals = _numerals(code, context)
     romans = _romans(tables, context)
-    behind = f"{expand(context['behind_left'], pieces)}|" if context["behind_left"] else ""
+    left_own = _behind_left(code, context)
+    behind = f"{left_own}|" if left_own else ""
     exact, loose = _abbreviations(tables)
     behind_word = any_of(in_cases(_keys(tables, context["behind_word"])))
     kinds: Sequence[str] = (

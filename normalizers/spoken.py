@@ -164,7 +164,7 @@ def _said(hits: pa.Array, found: Found, lang: str) -> tuple[pa.Array, Flags]:
         return _said(hits, look(hits, probe), lang)
     places = [offsets, found.signs, found.sign_ends, found.marks]
     if found.foreign:
-        utf8, places = fold_digits(utf8, *places)
+        utf8, places = fold_digits(utf8, np.concatenate((found.signs, found.sign_ends)), *places)
     offsets, *signs, marks = places
     opening, marks = marks, unique(marks, before_numbers(utf8, offsets, probe))
     parts = [_said_together(rows, lang) for rows in _slices(utf8, offsets, *signs, marks, opening)]
