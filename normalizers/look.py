@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from normalizers.columns import given, rows_of
 from normalizers.patterns import GAP, WORD, WORDY
-from normalizers.prefixes import WIDTH, hashed, may_begin
+from normalizers.prefixes import WIDTH, Codes, codes_at, hashed, may_begin, with_pairs
 from normalizers.probes import (
     CASED,
     END_BYTES,
@@ -163,7 +163,7 @@ def _beginnings(utf8: Bytes, first: Flags, at: Positions, action: Actions, probe
         left &= left - 1
         more = np.flatnonzero(left)
         at, left = at[more], left[more]
-    begin = np.maximum(np.concatenate(found) if found else at, 0)
+    begin = with_pairs(utf8, np.maximum(np.concatenate(found) if found else at, 0), probe.grams)
     if probe.spaced:
         # Most places are inside of words: "act" in "fact". Only letters of ASCII are told apart here.
         inside = LETTER.take(utf8[begin]) & LETTER.take(utf8[begin - 1]) & ~first[begin]
@@ -284,7 +284,10 @@ def _before(utf8: Bytes, offsets: Positions, at: Positions, words: Tails, probe:
     places = end[:, None] + np.arange(-TAIL, 0)
     low = offsets[_row_of(offsets, at)][:, None]
     tails = np.where(places >= low, utf8.take(places, mode="clip"), 0x20).astype(np.uint8)
-    at = at[words.hashes[hashed(tail_codes(tails))]]
+    kept = np.flatnonzero(words.hashes[hashed(tail_codes(tails))])
+    at, end = at[kept], end[kept]
+    begin = _sure_begin(utf8, at, end, low[kept, 0], words.sure)
+    known, at = begin[begin >= 0], at[begin < 0]
     memory = utf8.data
     marks = set()
     for place, low_, high in _with_rows(offsets, at):
@@ -298,7 +301,22 @@ def _before(utf8: Bytes, offsets: Positions, at: Positions, words: Tails, probe:
             if words.behind_word and words.behind_word.match(memory, start, place):
                 start = _start_of_word(memory, start, low_)
             marks.add(start)
-    return np.array(sorted(marks), np.int64)
+    return unique(known, np.array(sorted(marks), np.int64))
+
+
+def _sure_begin(utf8: Bytes, at: Positions, end: Positions, low: Positions, sure: Codes) -> Positions:
+    """Where the word begins that ends at `end`, if it is one of `sure` between blanks; -1 for others."""
+    begin = np.full(len(at), -1)
+    near = np.flatnonzero((end == at - 1) & (utf8[end] == 0x20) & (end - low >= WIDTH))
+    if not len(near) or not len(sure):
+        return begin
+    letters = codes_at(utf8, end[near] - WIDTH).view(np.uint8).reshape(-1, WIDTH)
+    blank = letters == 0x20
+    behind = ~np.logical_or.accumulate(blank[:, ::-1], axis=1)[:, ::-1]  # behind the last blank of the eight
+    word = np.where(behind, letters, np.uint8(0)).view(np.uint64).reshape(-1)
+    is_sure = blank.any(axis=1) & (sure.take(np.searchsorted(sure, word), mode="clip") == word)
+    begin[near[is_sure]] = (end[near] - behind.sum(axis=1))[is_sure]
+    return begin
 
 
 def _start_of_word(memory: memoryview, place: int, low: int) -> int:

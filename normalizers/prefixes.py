@@ -16,6 +16,7 @@ Prefixes = tuple[tuple[np.uint64, Flags], ...]
 
 WIDTH = 8
 """Bytes of a word that are compared, at most."""
+_BEYOND_ASCII = np.uint64(0x80)
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -60,7 +61,10 @@ def _prefixes(grams: Iterable[tuple[bytes, int]], sizes: Collection[int]) -> Pre
 class Grams:
     """First bytes of words, up to twice `WIDTH`: two letters of some scripts are six."""
 
-    short: Prefixes
+    pairs: Flags
+    """By two bytes, the first lower: some word begins with them, or with one beyond ASCII and then them."""
+    short: tuple[Prefixes, Prefixes]
+    """Words of up to eight bytes, those that begin with ASCII and the others."""
     heads: Prefixes
     """The first bytes of longer ones."""
     tails: Prefixes
@@ -71,13 +75,29 @@ def grams_of(words: Iterable[bytes]) -> Grams:
     """The grams of words of two bytes and more."""
     grams = {word[: 2 * WIDTH] for word in words}
     long = {gram for gram in grams if len(gram) > WIDTH}
+    narrow = {gram for gram in grams - long if gram[0] < 0x80}
+    pairs = np.zeros((256, 256), np.bool_)  # second byte, first byte
+    for gram in grams:
+        pair = gram[1:3] if gram[0] >= 0x80 else gram[:2]
+        pairs[pair[1] if len(pair) > 1 else slice(None), pair[0]] = True
     return Grams(
-        short=prefixes_of(grams - long, (2, 3, 4, 5, 6, 7, 8)),
+        pairs=pairs.reshape(-1),
+        short=(
+            prefixes_of(narrow, range(2, WIDTH + 1)),
+            prefixes_of(grams - long - narrow, range(2, WIDTH + 1)),
+        ),
         heads=prefixes_of({gram[:WIDTH] for gram in long}, (WIDTH,)),
         tails=_prefixes(
             ((gram[WIDTH:], int.from_bytes(gram[:WIDTH], "little")) for gram in long), (1, 2, 3, 4, 5, 6, 8)
         ),
     )
+
+
+def with_pairs(utf8: Bytes, at: Positions, grams: Grams) -> Positions:
+    """Of the places those where two bytes are as in some word; that is cheap, and most are not."""
+    second = at + (utf8[at] >= 0x80)
+    pair = utf8.take(second, mode="clip") | utf8.take(second + 1, mode="clip").astype(np.int64) << 8
+    return at[np.flatnonzero(grams.pairs[pair])]
 
 
 def may_begin(utf8: Bytes, at: Positions, grams: Grams) -> Flags:
@@ -86,7 +106,11 @@ def may_begin(utf8: Bytes, at: Positions, grams: Grams) -> Flags:
     whole = at[: np.searchsorted(at, len(utf8) - 2 * WIDTH, "right")]
     if len(whole):
         code = codes_at(utf8, whole)
-        found = begin_with(code, grams.short)
+        wide = code & _BEYOND_ASCII > 0
+        found = np.zeros(len(code), np.bool_)
+        for some, prefixes in zip((~wide, wide), grams.short, strict=True):
+            places = np.flatnonzero(some)
+            found[places] = begin_with(code[places], prefixes)
         long = np.flatnonzero(begin_with(code, grams.heads))
         found[long] |= begin_with(codes_at(utf8, whole[long] + WIDTH), grams.tails, code[long])
         may[: len(whole)] = found

@@ -57,6 +57,18 @@ _LETTERS = zip("etaoinsrhldcumfpgwybvkxjqz", (
     .12, .09, .08, .075, .07, .07, .065, .06, .05, .04, .04, .03, .028, .025, .022, .02,
     .02, .02, .018, .015, .01, .007, .002, .001, .001, .001), strict=True)  # fmt: skip
 _SHARES = {ord(letter): share for letter, share in _LETTERS} | {0x20: 0.15, 0x2C: 0.012, 0x2E: 0.012}
+_LETTER_SHARES = {
+    letter.encode()[-2:]: 0.026 * 0.93**rank
+    for letters in (
+        "ारक्ेनिसतंीमलहपयवोुदजटबगचैडशअूएणआधभइखफउथष",
+        "்குதிபடமராவலனையறளசநஅேணெஇோஎொஙழஉீூஆ",
+        "్ిురానంకలమతవపసయదేచటడగోీెబషఅజైశూణధభ",
+        "الَيمنتوربِعدُْةسهفأقّكحجخصإطذشىثزضغءًئ",
+    )
+    for rank, letter in enumerate(letters)
+}
+"""The commonest letters of some scripts by the end of their UTF-8, commonest first, as counted in 10 MB of
+texts; the share of each in the bytes is fitted."""
 
 
 class Kind(IntEnum):
@@ -109,8 +121,10 @@ class Tails:
     """What belongs to a word in front of it, at the end of a text."""
     following: re.Pattern[bytes]
     """What must stand behind the gap."""
-    behind_word: re.Pattern[bytes] | None = None
+    behind_word: re.Pattern[bytes] | None
     """Those that belong to the word before them too, with the gap behind them."""
+    sure: Codes
+    """Those of `words`, ascending, that need no other look if a blank stands before and behind them."""
 
     def begin(self, text: bytes) -> int:
         """Where the word begins that ends the text, gap included; -1 for none."""
@@ -277,11 +291,14 @@ def _add_grams(grams: Iterable[bytes], actions: Actions) -> None:
 
 
 def _rarity(one: tuple[tuple[int, int], int]) -> float:
-    return _share(one[0][0]) * _share(one[0][1])
+    """How often a pair stands in text, roughly: a guess that costs time when it is wrong, nothing else."""
+    first, second = one[0]
+    if 0x80 <= second < 0xC0 and (0x80 <= first < 0xC0 or 0xD0 <= first < 0xE0):  # these two tell the letter
+        return _LETTER_SHARES.get(bytes(one[0]), 0.001)
+    return _share(first) * _share(second)
 
 
 def _share(byte: int) -> float:
-    """How often a byte stands in text, roughly: a guess that costs time when it is wrong, nothing else."""
     if byte < 0x80:
         return _SHARES.get(byte, 0.012 if chr(byte).isupper() else 0.002)
     if byte < 0xC0:
@@ -310,11 +327,12 @@ def _tails(
     behind_word = list(behind_word)
     bare = [word.removesuffix(".").encode() for word in words]
     last_words = {word[len(word.rstrip(_WORD_BYTES)) :] for word in bare if word.rstrip(_WORD_BYTES)}
+    runs = frozenset(bare).difference(last_words)
     return Tails(
         last=last.reshape(-1),
         hashes=hashes_of(codes),
         gap=re.compile(gap.encode()),
-        words=frozenset(bare).difference(last_words),
+        words=runs,
         pattern=re.compile(f"{any_of(map(bytes.decode, bare))}\\Z".encode()),
         last_words=frozenset(last_words),
         ends=tuple(end.encode() for end in ends),
@@ -325,7 +343,14 @@ def _tails(
         behind_word=re.compile(rf"{any_of(behind_word)}\.?(?:{GAP_BYTES}|[-/])?\Z".encode())
         if behind_word
         else None,
+        sure=_sure(() if following or earlier else runs.difference(map(str.encode, behind_word))),
     )
+
+
+def _sure(words: Iterable[bytes]) -> Codes:
+    """The codes of the words that are short and one run of letters, zeros before them."""
+    short = {word for word in words if 0 < len(word) < WIDTH and not word.rstrip(_WORD_BYTES)}
+    return np.array(sorted(int.from_bytes(word.rjust(WIDTH, b"\0"), "little") for word in short), np.uint64)
 
 
 def tail_codes(ends: Bytes) -> Codes:
