@@ -145,9 +145,12 @@ def behind_digits(pattern: str, most: int = 6) -> list[Ahead]:
     found, known = [], _Known()
     for way in _alternatives(_items(parsed, loose=False)):
         words, texts = _words(way, known), dict[frozenset[str], frozenset[str]]()
-        for head in _heads_behind_digits(way):
+        for head in _heads_behind(way, _DIGITS):
+            if head.taken is not None and head.taken <= _DIGITS:
+                continue
             digits = _DIGITS if head.behind is None else head.behind & _DIGITS
-            more = _joined(head.taken, _texts(head.rest, most - 1, known))
+            taken = head.taken and head.taken - _DIGITS
+            more = _joined(taken, _texts(head.rest, most - 1, known))
             texts[digits] = texts.get(digits, frozenset()) | more
         found += [Ahead(digits, _few(listed), words) for digits, listed in texts.items()]
     return found
@@ -215,7 +218,24 @@ def _identity(state: _State) -> _Identity:
     return tuple((id(item.value), item.kind, item.again) for item in state)
 
 
-def _heads_behind_digits(state: _State) -> Iterator[_Head]:
+def behind_letters(pattern: str, letters: frozenset[str], most: int = 6) -> frozenset[str]:
+    """What a match that begins with some of the letters needs behind all of these, as `Ahead.texts`.
+
+    Raises re.error.
+    """
+    parsed = parser.parse(pattern)  # kept, as above
+    found: frozenset[str] = frozenset()
+    for head in _heads_behind(_items(parsed, loose=False), letters):
+        if head.taken is not None and head.taken & letters and _may_end(head.rest):
+            return frozenset([""])
+        if head.taken is None or head.taken - letters:
+            taken = head.taken and head.taken - letters
+            found |= _joined(taken, _texts(head.rest, most - 1, {}))
+    return _few(found)
+
+
+def _heads_behind(state: _State, letters: frozenset[str]) -> Iterator[_Head]:
+    """What may come next at the begin and behind any of the letters."""
     states = [state]
     seen = set()
     while states:
@@ -225,10 +245,9 @@ def _heads_behind_digits(state: _State) -> Iterator[_Head]:
             continue
         seen.add(key)
         for head in _heads(state):
-            if head.taken is None or head.taken & _DIGITS:
+            if head.taken is None or head.taken & letters:
                 states.append(head.rest)
-            if head.taken is None or head.taken - _DIGITS:
-                yield head._replace(taken=head.taken and head.taken - _DIGITS)
+            yield head
 
 
 def _items(parsed: Any, *, loose: bool) -> _State:

@@ -16,7 +16,17 @@ import pyarrow.compute as pc
 
 from normalizers.columns import given, rows_of
 from normalizers.patterns import GAP, WORD, WORDY
-from normalizers.prefixes import WIDTH, Codes, codes_at, hashed, may_begin, with_pairs
+from normalizers.prefixes import (
+    WIDTH,
+    Codes,
+    Prefixes,
+    begin_with,
+    codes_at,
+    hashed,
+    may_begin,
+    with_noughts,
+    with_pairs,
+)
 from normalizers.probes import (
     CASED,
     END_BYTES,
@@ -50,6 +60,7 @@ _LONGEST_RUN = 256
 """Bytes that an address may go back from its "@" or ".com"."""
 _LONGEST_WORD = 48
 _LONGEST_SPAN = 80
+_LONGEST_NUMERAL = 9
 _BREAKS = b" \t\n\r\x0b\x0c"
 _WORDY_BYTES = bytes(i == 0x5F or (i < 0x80 and chr(i).isalnum()) for i in range(256))
 _RUN = bytes(set(range(33, 256)) - set(b'"<>()[]{}'))
@@ -238,8 +249,26 @@ def _numerals(utf8: Bytes, offsets: Positions, first: Flags, at: Positions, prob
         begin = offsets[:-1][np.diff(offsets) > 0]
         at = np.concatenate((at[several | _IS_SMALL[utf8[at]]], begin[_IS_SMALL[utf8[begin]]]))
         at = at[probe.after_numeral[utf8.take(at + 1, mode="clip")]]
+        at = at[_may_stand(utf8, _numeral_end(utf8, first, at), probe.behind_numeral)]
         found.append(_spans_of_numerals(utf8, offsets, at, probe.numerals))
     return unique(*found)
+
+
+def _numeral_end(utf8: Bytes, first: Flags, at: Positions) -> Positions:
+    """Where numerals end that begin at `at` and are of as many letters as numerals have."""
+    end, more = at + 1, np.ones(len(at), np.bool_)
+    for _ in range(_LONGEST_NUMERAL - 1):
+        more &= ~first[end] & _IS_NUMERAL[utf8.take(end, mode="clip")]
+        end = end + more
+    return end
+
+
+def _may_stand(utf8: Bytes, at: Positions, texts: Prefixes) -> Flags:
+    """Whether one of the texts may stand at each place; too near to the end of all any may."""
+    may = at > len(utf8) - WIDTH
+    if not may.all():
+        may[~may] = begin_with(with_noughts(codes_at(utf8, at[~may])), texts)
+    return may
 
 
 def _names(utf8: Bytes, offsets: Positions, at: Positions, name: re.Pattern[bytes]) -> Positions:

@@ -16,6 +16,7 @@ Prefixes = tuple[tuple[np.uint64, Flags], ...]
 
 WIDTH = 8
 """Bytes of a word that are compared, at most."""
+_IS_DIGIT = np.array([0x30 <= byte <= 0x39 for byte in range(256)])
 _BEYOND_ASCII = np.uint64(0x80)
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
@@ -115,6 +116,12 @@ def may_begin(utf8: Bytes, at: Positions, grams: Grams) -> Flags:
         found[long] |= begin_with(codes_at(utf8, whole[long] + WIDTH), grams.tails, code[long])
         may[: len(whole)] = found
     return may
+
+
+def with_noughts(code: Codes) -> Codes:
+    """Each code with a nought for each digit in it."""
+    utf8 = code.view(np.uint8)
+    return np.where(_IS_DIGIT[utf8], np.uint8(0x30), utf8).view(np.uint64)
 
 
 def codes_at(utf8: Bytes, at: Positions) -> Codes:

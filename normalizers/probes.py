@@ -18,8 +18,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from normalizers.follows import behind_letters
 from normalizers.patterns import WORD, any_of
-from normalizers.prefixes import WIDTH, Codes, Grams, grams_of, hashes_of
+from normalizers.prefixes import WIDTH, Codes, Grams, Prefixes, grams_of, hashes_of, prefixes_of
 from normalizers.utf8 import Bytes, Flags
 
 Actions = npt.NDArray[np.int64]
@@ -164,6 +165,8 @@ class Probe:
     """A capitalised word, perhaps with one before it; before two numeral letters it begins a token."""
     after_numeral: Flags
     """By byte: such a one may follow the first letter of a span that begins with a numeral."""
+    behind_numeral: Prefixes
+    """What may stand behind all letters of such a one, noughts for digits."""
     numerals: re.Pattern[str] | None
     """Spans that begin with a numeral, behind a blank, "(" or an apostrophe, or where a row begins."""
     spaced: bool
@@ -234,6 +237,10 @@ def make_probe(
         names=None if names is None else re.compile(rf"(?:{any_of(names)} )?[A-Z][a-z]+".encode()),
         after_numeral=np.array(
             [not chr(i).islower() or i > 127 or chr(i) in numeral_ends for i in range(256)]
+        ),
+        behind_numeral=prefixes_of(
+            {text.encode() for text in behind_letters(numerals, frozenset(NUMERALS.decode()))},
+            range(WIDTH + 1),
         ),
         numerals=re.compile(numerals) if numerals else None,
         spaced=spaced,

@@ -17,7 +17,7 @@ import numpy as np
 
 from normalizers.follows import Ahead, behind_digits
 from normalizers.look import beginnings, unique
-from normalizers.prefixes import WIDTH, Codes, Prefixes, begin_with, codes_at, prefixes_of
+from normalizers.prefixes import WIDTH, Codes, Prefixes, begin_with, codes_at, prefixes_of, with_noughts
 from normalizers.probes import Kind, Probe, Words, make_probe
 from normalizers.utf8 import Bytes, Flags, Positions
 
@@ -195,7 +195,7 @@ def _going_on(runs: _Runs, signs: Positions, reach: Reach) -> Positions:
     found = []
     for way in reach.goes_on:
         at = signs[way.digits[runs.utf8[signs]] & way.following[runs.utf8[signs + 1]]]
-        at = at[begin_with(_with_noughts(codes_at(runs.utf8, at + 1)), way.texts)]
+        at = at[begin_with(with_noughts(codes_at(runs.utf8, at + 1)), way.texts)]
         found.append(at if way.words is None else at[_holding(runs, at, way.words)])
     return np.concatenate(found) if found else signs[:0]
 
@@ -211,12 +211,6 @@ def _holding(runs: _Runs, at: Positions, words: Probe) -> Flags:
     begin = beginnings(np.frombuffer(text, np.uint8), offsets, words)
     found = np.diff(np.searchsorted(begin, offsets)) > 0
     return np.repeat(found, np.diff(np.append(first, len(at))))
-
-
-def _with_noughts(code: Codes) -> Codes:
-    """Each code with a nought for each digit in it."""
-    utf8 = code.view(np.uint8)
-    return np.where(_IS_DIGIT[utf8], np.uint8(0x30), utf8).view(np.uint64)
 
 
 def _letters_of(code: Codes) -> Codes:

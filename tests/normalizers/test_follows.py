@@ -5,7 +5,7 @@ import string
 
 import pytest
 
-from normalizers.follows import behind_digits, start_of
+from normalizers.follows import behind_digits, behind_letters, start_of
 
 
 def texts_behind(pattern: str, most: int = 6) -> set[str]:
@@ -80,6 +80,20 @@ def test_what_has_no_word_in_every_match_asks_for_none(pattern):
 def test_what_the_last_digit_may_be(pattern, digits):
     ways = behind_digits(pattern)
     assert set().union(*(way.digits for way in ways if way.texts & {" x", "-"})) == set(digits)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "texts"),
+    [
+        ("[IV]{1,9}(?:er?| war)", {"e", " war"}),
+        ("(?:V|I)I? (?:war|[IV]+)", {" war", " I", " V"}),
+        ("[IV]+(?: war)?", {""}),
+        ("[IV]+ [0-9]", {" 0"}),
+        ("", set()),
+    ],
+)
+def test_what_may_stand_behind_other_letters(pattern, texts):
+    assert behind_letters(pattern, frozenset("IV")) == texts
 
 
 def test_a_pattern_that_cannot_be_read_is_an_error():

@@ -169,8 +169,15 @@ def test_a_name_before_a_numeral_of_several_letters_is_found(text, mark):
     ("text", "mark"), [("IV war", 0), ("a IV war", 2), ("(IV war)", 1), ("l’IV war", 4), ("XIV warm", None)]
 )
 def test_a_span_that_begins_with_a_numeral_is_found(text, mark):
-    found = look(pa.array([text]), make_probe("", numerals="[IVX]+ war\\b"))
-    assert found.marks.tolist() == ([] if mark is None else [mark])
+    probe = make_probe("", numerals="[IVX]+ war\\b")
+    assert look(pa.array([text]), probe).marks.tolist() == ([] if mark is None else [mark])
+    amid = look(pa.array(["a V", text, "Xavier and many more"]), probe)
+    assert amid.marks.tolist() == ([] if mark is None else [3 + mark])
+
+
+def test_a_numeral_that_ends_its_row_ends_there():
+    found = look(pa.array(["the V war", "XI", "V war and more of it"]), make_probe("", numerals="[IVX]+ war"))
+    assert found.rows.tolist() == [True, False, True]
 
 
 @pytest.mark.parametrize(
