@@ -70,6 +70,7 @@ _LETTER_SHARES = {
 }
 """The commonest letters of some scripts by the end of their UTF-8, commonest first, as counted in 10 MB of
 texts; the share of each in the bytes is fitted."""
+_SCRIPTS = {pair[0] for pair in _LETTER_SHARES}
 
 
 class Kind(IntEnum):
@@ -300,7 +301,7 @@ def _add_grams(grams: Iterable[bytes], actions: Actions) -> None:
 def _rarity(one: tuple[tuple[int, int], int]) -> float:
     """How often a pair stands in text, roughly: a guess that costs time when it is wrong, nothing else."""
     first, second = one[0]
-    if 0x80 <= second < 0xC0 and (0x80 <= first < 0xC0 or 0xD0 <= first < 0xE0):  # these two tell the letter
+    if first in _SCRIPTS and 0x80 <= second < 0xC0:
         return _LETTER_SHARES.get(bytes(one[0]), 0.001)
     return _share(first) * _share(second)
 
