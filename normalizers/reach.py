@@ -103,10 +103,22 @@ def make_reach(
     return Reach(
         words=prefixes_of({run[:WIDTH].ljust(WIDTH, b"\0") for run in letters.values() if run}, (WIDTH,)),
         others=prefixes_of({part.encode() for part, run in letters.items() if not run}, (1, 2, 3, 6)),
-        goes_on=tuple(_ahead(way) for pattern in own_numbers for way in behind_digits(pattern)),
+        goes_on=tuple(map(_ahead, _merged(way for pattern in own_numbers for way in behind_digits(pattern)))),
         closers=_IS_CLOSER & ~_flags(ends),
         open_words=open_words,
     )
+
+
+def _merged(ways: Iterable[Ahead]) -> list[Ahead]:
+    """Ways that ask for no words as one for each set of digits: every way costs a look."""
+    plain: dict[frozenset[str], frozenset[str]] = {}
+    others = []
+    for way in ways:
+        if way.words:
+            others.append(way)
+        else:
+            plain[way.digits] = plain.get(way.digits, frozenset()) | way.texts
+    return [*(Ahead(digits, texts, frozenset()) for digits, texts in plain.items()), *others]
 
 
 def _ahead(way: Ahead) -> _Ahead:
