@@ -68,8 +68,6 @@ class Reach:
     """What the language's own pattern may take behind digits, a way to match each."""
     closers: Flags
     """By byte: punctuation that no token ends with."""
-    open_words: bool
-    """Whether the language has a pattern of its own for what follows a word before a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +88,7 @@ class _Runs:
         return last
 
 
-def make_reach(
-    following: Iterable[str], signs: Iterable[str], own_numbers: Iterable[str], *, open_words: bool
-) -> Reach:
+def make_reach(following: Iterable[str], signs: Iterable[str], own_numbers: Iterable[str]) -> Reach:
     """For numbers behind which the words and signs `following` may stand, behind a blank or not.
 
     `signs`: what tokens begin with. `own_numbers`: the language's own patterns of what follows a digit.
@@ -105,7 +101,6 @@ def make_reach(
         others=prefixes_of({part.encode() for part, run in letters.items() if not run}, (1, 2, 3, 6)),
         goes_on=tuple(map(_ahead, _merged(way for pattern in own_numbers for way in behind_digits(pattern)))),
         closers=_IS_CLOSER & ~_flags(ends),
-        open_words=open_words,
     )
 
 
@@ -176,7 +171,7 @@ def _cores(
     # A word with its number behind it, in the same run or the next, is as open as the number.
     next_sign = np.append(of_sign, -1)[np.searchsorted(signs, marks[0])]
     near = (next_sign == of_mark) | ((next_sign == of_mark + 1) & ~runs.end_row(of_mark))
-    opening = of_mark if reach.open_words else np.searchsorted(runs.ends, marks[1])
+    opening = np.searchsorted(runs.ends, marks[1])
     is_open = np.concatenate((np.searchsorted(runs.ends, goes_on), of_mark[~near], opening))
     return unique(core, of_mark) if len(of_mark) else core, is_open
 

@@ -149,7 +149,6 @@ def _reach(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs)
         [*_right(tables, context), *context["between_numbers"], *_DASHES, *_BEHIND, *"+=x×*/"],
         [sign for listed in (signs.money, signs.odd, signs.symbol) for sign in listed],
         (_own_number(code, context), _behind_left(code, context)),
-        open_words=bool(context["behind_word"]),
     )
 
 
