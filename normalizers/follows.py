@@ -1,8 +1,8 @@
 """What a pattern may ask for where it begins, and behind the digits that it begins with.
 
 Text that goes on otherwise cannot change what the pattern matches: it can be cut there (`normalizers.reach`).
-Everything errs on the side of more: of a look behind only the last character counts, if at all, and what may be
-repeated may be so for ever.
+Everything errs on the side of more: of a look behind only the last character counts, if at all, and what may
+be repeated may be so for ever.
 """
 
 from __future__ import annotations
