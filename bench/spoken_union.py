@@ -9,7 +9,7 @@ cases of letters are the same text. Prints a Markdown table: right of all by lan
 
 import collections
 import csv
-import importlib.util
+import runpy
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -58,14 +58,10 @@ def page(cases: Iterable[Case], canonical: Canonical) -> str:
 def main() -> None:
     """Print the table for the files named."""
     scorer, cases = map(Path, sys.argv[1:])
-    spec = importlib.util.spec_from_file_location("scorer", scorer)
-    if spec is None or spec.loader is None:
-        sys.exit(f"{scorer}: not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    canonical = runpy.run_path(str(scorer))["canonical"]
     with cases.open(encoding="utf-8", newline="") as lines:
         rows = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-        sys.stdout.write(page(rows, module.canonical))
+        sys.stdout.write(page(rows, canonical))
 
 
 if __name__ == "__main__":
