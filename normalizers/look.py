@@ -248,7 +248,6 @@ def _numerals(utf8: Bytes, offsets: Positions, first: Flags, at: Positions, prob
     if probe.numerals:
         begin = offsets[:-1][np.diff(offsets) > 0]
         at = np.concatenate((at[several | _IS_SMALL[utf8[at]]], begin[_IS_SMALL[utf8[begin]]]))
-        at = at[probe.after_numeral[utf8.take(at + 1, mode="clip")]]
         at = at[_may_stand(utf8, _numeral_end(utf8, first, at), probe.behind_numeral)]
         found.append(_spans_of_numerals(utf8, offsets, at, probe.numerals))
     return unique(*found)

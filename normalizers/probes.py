@@ -164,10 +164,8 @@ class Probe:
     before_numeral: Tails
     names: re.Pattern[bytes] | None
     """A capitalised word, perhaps with one before it; before two numeral letters it begins a token."""
-    after_numeral: Flags
-    """By byte: such a one may follow the first letter of a span that begins with a numeral."""
     behind_numeral: Prefixes
-    """What may stand behind all letters of such a one, noughts for digits."""
+    """What may stand behind all letters of a numeral that begins a span, noughts for digits."""
     numerals: re.Pattern[str] | None
     """Spans that begin with a numeral, behind a blank, "(" or an apostrophe, or where a row begins."""
     spaced: bool
@@ -194,7 +192,6 @@ def make_probe(
     before_numeral: Sequence[str] = (),
     names: Iterable[str] | None = None,
     numerals: str = "",
-    numeral_ends: str = "",
     spaced: bool = True,
 ) -> Probe:
     """A probe for the characters `signs`, for `words`, and for words before numbers and numerals.
@@ -202,8 +199,7 @@ def make_probe(
     `ends`: what a word before a number may end with, in lower case ("Goethestr. 3"). `behind_word`: of the
     words before numbers those that belong to the word before them too ("the"). `names`: words that belong to
     a word before a numeral ("von Karl IV."); None where a capitalised word that is none of `before_numeral`
-    is no token. `numerals`: a pattern of spans that begin with a numeral, of 80 bytes at most;
-    `numeral_ends`: small letters that may follow a numeral directly.
+    is no token. `numerals`: a pattern of spans that begin with a numeral, of 80 bytes at most.
     """
     actions = np.zeros((256, 256), np.int64)  # second byte, first byte
     _add_cased(actions)
@@ -236,9 +232,6 @@ def make_probe(
             spaced=spaced,
         ),
         names=None if names is None else re.compile(rf"(?:{any_of(names)} )?[A-Z][a-z]+".encode()),
-        after_numeral=np.array(
-            [not chr(i).islower() or i > 127 or chr(i) in numeral_ends for i in range(256)]
-        ),
         behind_numeral=prefixes_of(
             {text.encode() for text in behind_letters(numerals, frozenset(NUMERALS.decode()))},
             range(WIDTH + 1),

@@ -83,7 +83,6 @@ def probe_of(code: str) -> Probe:
         before_numeral=in_cases(_keys(tables, context["roman"])),
         names=in_cases(context["names_after"]) if context["names"] else None,
         numerals=_numerals(code, context),
-        numeral_ends=context["numeral_ends"],
         spaced=_is_spaced(code),
     )
 
@@ -148,7 +147,7 @@ def _reach(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs)
     return make_reach(
         [*_right(tables, context), *context["between_numbers"], *_DASHES, *_BEHIND, *"+=x×*/"],
         [sign for listed in (signs.money, signs.odd, signs.symbol) for sign in listed],
-        (_own_number(code, context), _behind_left(code, context)),
+        [_own(code, context, key) for key in ("number", "behind_left")],
     )
 
 
@@ -232,7 +231,7 @@ def _token(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs)
     joint = f"(?>{GAP}{dash}{GAP}|{dash}{GAP}?|{GAP}[×x*/]{GAP}|{and_}[.,،]?{GAP})"
     more = rf"(?:{word}|{joint}[-−]?{money}\.?[0-9]{run}){{0,12}}"
     usual = f"{run}{more}"
-    if own := _own_number(code, context):
+    if own := _own(code, context, "number"):
         usual = f"(?:{own}|{usual})"
     number = rf"[0-9]{usual}"
     return (
@@ -249,16 +248,11 @@ def _right(tables: Tables, context: Mapping[str, Any]) -> list[str]:
     return in_cases(key for name in context["right"] for key in tables[name])
 
 
-def _own_number(code: str, context: Mapping[str, Any]) -> str:
-    """What may follow the first digit of a number in this language alone, or nothing."""
-    pieces = {**pieces_of(voice_of(code), language(code).tables), "mark": f"{MARK}?+"}
-    return expand(context["number"], pieces)
-
-
-def _behind_left(code: str, context: Mapping[str, Any]) -> str:
-    """What may follow a word before a number in this language alone, or nothing."""
+def _own(code: str, context: Mapping[str, Any], key: str) -> str:
+    """What may follow the first digit of a number ("number"), or a word before one ("behind_left"), in this
+    language alone; or nothing."""
     pieces = {**pieces_of(voice_of(code), language(code).tables), "mark": f"{MARK}?+", "numeral": _ROMAN}
-    return expand(context["behind_left"], pieces)
+    return expand(context[key], pieces)
 
 
 def _letters(code: str) -> str:
@@ -281,8 +275,7 @@ def _marked(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs
     names = f"{after}{pieces['name']}{GAP}(?=[IVX]{{2}}){_ROMAN}"
     numerals = _numerals(code, context)
     romans = _romans(tables, context)
-    left_own = _behind_left(code, context)
-    behind = f"{left_own}|" if left_own else ""
+    behind = f"{own}|" if (own := _own(code, context, "behind_left")) else ""
     exact, loose = _abbreviations(tables)
     behind_word = any_of(in_cases(_keys(tables, context["behind_word"])))
     kinds: Sequence[str] = (
