@@ -40,7 +40,7 @@ _IS_OPENER = _flags(f"{BREAKS}([\"',".encode())
 """Behind these a token stands as if nothing were before it."""
 _IS_CLOSER = _flags(b'),;:!?"')
 """These say nothing to a token before them that they are no part of."""
-_IS_LETTER, _IS_DIGIT = _flags(string.ascii_letters.encode()), _flags(string.digits.encode())
+_IS_LETTER = _flags(string.ascii_letters.encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +79,9 @@ class _Runs:
     """The same, with so many bytes behind it that eight can be read from every place in it."""
     starts: Positions
     ends: Positions
-    between: int
-    """What stands behind the last run of a row."""
-
-    def end_row(self, runs: Positions) -> Flags:
-        """Whether each run is the last of its row."""
-        last: Flags = self.utf8[self.ends[runs]] == self.between
-        return last
+    row_ends: Positions
+    is_last: Flags
+    """Whether each run is the last of its row."""
 
 
 def make_reach(following: Iterable[str], signs: Iterable[str], own_numbers: Iterable[str]) -> Reach:
@@ -99,12 +95,14 @@ def make_reach(following: Iterable[str], signs: Iterable[str], own_numbers: Iter
     return Reach(
         words=prefixes_of({run[:WIDTH].ljust(WIDTH, b"\0") for run in letters.values() if run}, (WIDTH,)),
         others=prefixes_of({part.encode() for part, run in letters.items() if not run}, (1, 2, 3, 6)),
-        goes_on=tuple(map(_ahead, _merged(way for pattern in own_numbers for way in behind_digits(pattern)))),
+        goes_on=tuple(
+            map(_ahead, _together(way for pattern in own_numbers for way in behind_digits(pattern)))
+        ),
         closers=_IS_CLOSER & ~_flags(ends),
     )
 
 
-def _merged(ways: Iterable[Ahead]) -> list[Ahead]:
+def _together(ways: Iterable[Ahead]) -> list[Ahead]:
     """Ways that ask for no words as one for each set of digits: every way costs a look."""
     plain: dict[frozenset[str], frozenset[str]] = {}
     others = []
@@ -141,21 +139,21 @@ def stretches(
     """
     utf8 = np.frombuffer(text + between + bytes(WIDTH), np.uint8)
     ends = np.flatnonzero(np.frombuffer((text + between).translate(_IS_BREAK), np.bool_))
-    runs = _Runs(text, utf8, np.append(0, ends[:-1] + 1), ends, between[0])
+    is_last = utf8[ends] == between[0]
+    runs = _Runs(text, utf8, np.append(0, ends[:-1] + 1), ends, ends[is_last], is_last)
     core, is_open = _cores(runs, signs[1], marks, reach)
     member, endless = _with_followers(runs, core, reach)
     is_open = np.sort(np.concatenate((is_open, endless)))
     # Runs next to each other in one row; the first has a sign, as followers have something before them.
-    parted = (np.diff(member) > 1) | runs.end_row(member[:-1])
+    parted = (np.diff(member) > 1) | runs.is_last[member[:-1]]
     first, last = member[np.append(True, parted)], member[np.append(parted, True)]
     low, high = _trimmed(
         runs, first, last, np.sort(np.concatenate((signs[0], marks[0])), kind="stable"), reach
     )
     long = np.searchsorted(is_open, last, "right") > np.searchsorted(is_open, first)
     first = first[long]
-    low[long] = runs.starts[np.where((first == 0) | runs.end_row(first - 1), first, first - 1)]
-    rows = ends[utf8[ends] == between[0]]
-    high[long] = rows[np.searchsorted(rows, low[long])]
+    low[long] = runs.starts[np.where((first == 0) | runs.is_last[first - 1], first, first - 1)]
+    high[long] = _row_end(runs, low[long])
     # What stands behind an open stretch in its row is a part of it.
     kept = low >= np.append(0, np.maximum.accumulate(high)[:-1])
     return np.stack((low, high), 1)[kept].reshape(-1)
@@ -170,7 +168,7 @@ def _cores(
     core = of_sign[np.diff(of_sign, prepend=-1) > 0]
     # A word with its number behind it, in the same run or the next, is as open as the number.
     next_sign = np.append(of_sign, -1)[np.searchsorted(signs, marks[0])]
-    near = (next_sign == of_mark) | ((next_sign == of_mark + 1) & ~runs.end_row(of_mark))
+    near = (next_sign == of_mark) | ((next_sign == of_mark + 1) & ~runs.is_last[of_mark])
     opening = np.searchsorted(runs.ends, marks[1])
     is_open = np.concatenate((np.searchsorted(runs.ends, goes_on), of_mark[~near], opening))
     return unique(core, of_mark) if len(of_mark) else core, is_open
@@ -187,7 +185,7 @@ def _with_followers(runs: _Runs, core: Positions, reach: Reach) -> tuple[Positio
     """The runs with those behind them that may belong to their tokens; and where there are too many."""
     found, edge = [core], core
     for _ in range(_MOST_FOLLOWERS):
-        edge = edge[~runs.end_row(edge)] + 1
+        edge = edge[~runs.is_last[edge]] + 1
         edge = edge[~_among(edge, core)]
         code = codes_at(runs.utf8, runs.starts[edge])
         edge = edge[begin_with(_letters_of(code), reach.words) | begin_with(code, reach.others)]
@@ -195,6 +193,10 @@ def _with_followers(runs: _Runs, core: Positions, reach: Reach) -> tuple[Positio
             break
         found.append(edge)
     return np.sort(np.concatenate(found)), edge
+
+
+def _row_end(runs: _Runs, at: Positions) -> Positions:
+    return runs.row_ends[np.searchsorted(runs.row_ends, at)]
 
 
 def _going_on(runs: _Runs, signs: Positions, reach: Reach) -> Positions:
@@ -209,10 +211,9 @@ def _going_on(runs: _Runs, signs: Positions, reach: Reach) -> Positions:
 
 def _holding(runs: _Runs, at: Positions, words: Probe) -> Flags:
     """Whether one of the words stands behind the places, perhaps: behind the first in the same row."""
-    rows = runs.ends[runs.utf8[runs.ends] == runs.between]
-    row = np.searchsorted(rows, at)
-    first = np.flatnonzero(np.diff(row, prepend=-1))
-    low, high = at[first], rows[row[first]]
+    row_end = _row_end(runs, at)
+    first = np.flatnonzero(np.diff(row_end, prepend=-1))
+    low, high = at[first], row_end[first]
     text = b"".join(runs.text[i:j] for i, j in zip(low.tolist(), high.tolist(), strict=True))
     offsets = np.append(0, np.cumsum(high - low))
     begin = beginnings(np.frombuffer(text, np.uint8), offsets, words)
