@@ -144,13 +144,10 @@ def behind_digits(pattern: str, most: int = 6) -> list[Ahead]:
     found, known = [], _Known()
     for way in _alternatives(_items(parsed, loose=False)):
         words, texts = _words(way, known), dict[frozenset[str], frozenset[str]]()
-        for head in _heads_behind(way, _DIGITS):
-            if head.taken is not None and head.taken <= _DIGITS:
-                continue
-            digits = _DIGITS if head.behind is None else head.behind & _DIGITS
-            taken = head.taken and head.taken - _DIGITS
-            more = _joined(taken, _texts(head.rest, most - 1, known))
-            texts[digits] = texts.get(digits, frozenset()) | more
+        for state in _states_behind(way, _DIGITS):
+            for behind, more in _others(state, _DIGITS, most, known):
+                digits = _DIGITS if behind is None else behind & _DIGITS
+                texts[digits] = texts.get(digits, frozenset()) | more
         found += [Ahead(digits, _few(listed), words) for digits, listed in texts.items()]
     return found
 
@@ -222,31 +219,34 @@ def behind_letters(pattern: str, letters: frozenset[str], most: int = 6) -> froz
 
     Raises re.error.
     """
-    parsed = parser.parse(pattern)  # kept, as above
-    found: frozenset[str] = frozenset()
-    for head in _heads_behind(_items(parsed, loose=False), letters):
-        if head.taken is not None and head.taken & letters and _may_end(head.rest):
-            return frozenset([""])
-        if head.taken is None or head.taken - letters:
-            taken = head.taken and head.taken - letters
-            found |= _joined(taken, _texts(head.rest, most - 1, {}))
-    return _few(found)
+    parsed, known = parser.parse(pattern), _Known()
+    start, *states = _states_behind(_items(parsed, loose=False), letters)
+    if any(map(_may_end, states)):
+        return frozenset([""])
+    found = (more for state in (start, *states) for _, more in _others(state, letters, most, known))
+    return _few(frozenset().union(*found))
 
 
-def _heads_behind(state: _State, letters: frozenset[str]) -> Iterator[_Head]:
-    """What may come next at the begin and behind any of the letters."""
+def _states_behind(state: _State, letters: frozenset[str]) -> Iterator[_State]:
+    """The state itself, and what is to be matched behind any of the letters."""
     states = [state]
     seen = set()
     while states:
         state = states.pop()
-        key = _identity(state)
-        if key in seen:
-            continue
-        seen.add(key)
-        for head in _heads(state):
-            if head.taken is None or head.taken & letters:
-                states.append(head.rest)
-            yield head
+        if _identity(state) not in seen:
+            seen.add(_identity(state))
+            yield state
+            states += [head.rest for head in _heads(state) if head.taken is None or head.taken & letters]
+
+
+def _others(
+    state: _State, letters: frozenset[str], most: int, known: _Known
+) -> Iterator[tuple[Characters, frozenset[str]]]:
+    """What may come next but the letters: what stands before it, and the texts that it begins."""
+    for head in _heads(state):
+        if head.taken is None or head.taken - letters:
+            taken = head.taken and head.taken - letters
+            yield head.behind, _joined(taken, _texts(head.rest, most - 1, known))
 
 
 def _items(parsed: Any, *, loose: bool) -> _State:
