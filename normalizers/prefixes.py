@@ -17,7 +17,6 @@ Prefixes = tuple[tuple[np.uint64, Flags], ...]
 WIDTH = 8
 """Bytes of a word that are compared, at most."""
 _IS_DIGIT = np.array([0x30 <= byte <= 0x39 for byte in range(256)])
-_BEYOND_ASCII = np.uint64(0x80)
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -64,8 +63,7 @@ class Grams:
 
     pairs: Flags
     """By two bytes, the first lower: some word begins with them, or with one beyond ASCII and then them."""
-    short: tuple[Prefixes, Prefixes]
-    """Words of up to eight bytes, those that begin with ASCII and the others."""
+    short: Prefixes
     heads: Prefixes
     """The first bytes of longer ones."""
     tails: Prefixes
@@ -76,17 +74,13 @@ def grams_of(words: Iterable[bytes]) -> Grams:
     """The grams of words of two bytes and more."""
     grams = {word[: 2 * WIDTH] for word in words}
     long = {gram for gram in grams if len(gram) > WIDTH}
-    narrow = {gram for gram in grams - long if gram[0] < 0x80}
     pairs = np.zeros((256, 256), np.bool_)  # second byte, first byte
     for gram in grams:
         pair = gram[1:3] if gram[0] >= 0x80 else gram[:2]
         pairs[pair[1] if len(pair) > 1 else slice(None), pair[0]] = True
     return Grams(
         pairs=pairs.reshape(-1),
-        short=(
-            prefixes_of(narrow, range(2, WIDTH + 1)),
-            prefixes_of(grams - long - narrow, range(2, WIDTH + 1)),
-        ),
+        short=prefixes_of(grams - long, range(2, WIDTH + 1)),
         heads=prefixes_of({gram[:WIDTH] for gram in long}, (WIDTH,)),
         tails=_prefixes(
             ((gram[WIDTH:], int.from_bytes(gram[:WIDTH], "little")) for gram in long), (1, 2, 3, 4, 5, 6, 8)
@@ -107,11 +101,7 @@ def may_begin(utf8: Bytes, at: Positions, grams: Grams) -> Flags:
     whole = at[: np.searchsorted(at, len(utf8) - 2 * WIDTH, "right")]
     if len(whole):
         code = codes_at(utf8, whole)
-        wide = code & _BEYOND_ASCII > 0
-        found = np.zeros(len(code), np.bool_)
-        for some, prefixes in zip((~wide, wide), grams.short, strict=True):
-            places = np.flatnonzero(some)
-            found[places] = begin_with(code[places], prefixes)
+        found = begin_with(code, grams.short)
         long = np.flatnonzero(begin_with(code, grams.heads))
         found[long] |= begin_with(codes_at(utf8, whole[long] + WIDTH), grams.tails, code[long])
         may[: len(whole)] = found
