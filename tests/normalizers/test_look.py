@@ -192,11 +192,20 @@ def test_a_numeral_that_ends_its_row_ends_there():
         ("US$5", [0]),
         ("5 March", []),
         ("", []),
+        ("Sunday in March 5 and no 6", [10, 22]),
+        ("Sunday in\tMarch 5", [10]),
+        ("Sunday in_March 5", []),
+        ("Sunday inMarch 5", []),
+        ("Sunday in March  5", []),
+        ("Sunday in March. 5, (March 6", [10, 21]),
+        ("Sunday in éMarch 5", []),
     ],
 )
 def test_words_before_a_number_are_found_from_its_first_digit(text, marks):
     probe = make_probe("5", before_number=["March", "no", "No", "p.", "मार्च", "US$"])
     assert before_numbers(*rows_of(pa.array([text])), probe).tolist() == marks
+    amid = before_numbers(*rows_of(pa.array(["they March", text, "6"])), probe)
+    assert amid.tolist() == [10 + mark for mark in marks]
 
 
 @pytest.mark.parametrize(
