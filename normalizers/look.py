@@ -24,8 +24,8 @@ from normalizers.prefixes import (
     codes_at,
     hashed,
     may_begin,
+    with_heads,
     with_noughts,
-    with_pairs,
 )
 from normalizers.probes import (
     CASED,
@@ -44,7 +44,7 @@ from normalizers.probes import (
     Tails,
     tail_codes,
 )
-from normalizers.utf8 import Bytes, Flags, Positions
+from normalizers.utf8 import Bytes, Flags, Positions, places_of
 
 _IS_NUMERAL = np.isin(np.arange(256), list(NUMERALS))
 _LOWEST = np.array([(i & -i).bit_length() - 1 for i in range(1 << 2 * WIDTH)])
@@ -62,7 +62,8 @@ _LONGEST_WORD = 48
 _LONGEST_SPAN = 80
 _LONGEST_NUMERAL = 9
 _BREAKS = b" \t\n\r\x0b\x0c"
-_WORDY_BYTES = bytes(i == 0x5F or (i < 0x80 and chr(i).isalnum()) for i in range(256))
+_IS_WORDY = LETTER | (np.arange(256) == 0x5F)
+_WORDY_BYTES: bytes = _IS_WORDY.tobytes()
 _RUN = bytes(set(range(33, 256)) - set(b'"<>()[]{}'))
 
 
@@ -126,7 +127,7 @@ def _marked(utf8: Bytes, probe: Probe) -> tuple[Positions, Actions]:
             index = pa.Array.from_buffers(pa.uint16(), len(pairs), [None, pa.py_buffer(pairs)])
             taken = pc.take(probe.marked, index, boundscheck=False)
             kind = np.frombuffer(taken.buffers()[1], np.uint8, len(pairs))
-            found = np.flatnonzero(kind > 0)
+            found = places_of(kind > 0)
             places.append(found * 2 + start)
             kinds.append(kind[found])
     return np.concatenate(places), probe.actions[np.concatenate(kinds)]
@@ -174,7 +175,7 @@ def _beginnings(utf8: Bytes, first: Flags, at: Positions, action: Actions, probe
         left &= left - 1
         more = np.flatnonzero(left)
         at, left = at[more], left[more]
-    begin = with_pairs(utf8, np.maximum(np.concatenate(found) if found else at, 0), probe.grams)
+    begin = with_heads(utf8, np.maximum(np.concatenate(found) if found else at, 0), probe.grams)
     if probe.spaced:
         # Most places are inside of words: "act" in "fact". Only letters of ASCII are told apart here.
         inside = LETTER.take(utf8[begin]) & LETTER.take(utf8[begin - 1]) & ~first[begin]
@@ -201,7 +202,10 @@ def _words(utf8: Bytes, offsets: Positions, begin: Positions, probe: Probe) -> P
     memory = utf8.data
     marks: set[int] = set()
     runs: list[tuple[int, int]] = []
+    run_end = 0
     for place, low, high in _with_rows(offsets, begin):
+        if place < run_end:
+            continue
         found = probe.pattern.match(memory, place, high)
         if not found:
             continue
@@ -214,7 +218,10 @@ def _words(utf8: Bytes, offsets: Positions, begin: Positions, probe: Probe) -> P
         if kind is Kind.INSIDE:
             start = _start_of_run(memory, place, low)
             text = bytes(memory[place : min(high, place + _LONGEST_RUN)])
-            runs.append((start, place + len(text) - len(text.lstrip(_RUN))))
+            rest = len(text.lstrip(_RUN))
+            runs.append((start, place + len(text) - rest))
+            if rest or place + len(text) == high:  # the run ends here: all in it belongs to the address
+                run_end = runs[-1][1]
         marks.add(start)
     return _outside(np.array(sorted(marks), np.int64), runs)
 
@@ -244,7 +251,9 @@ def _numerals(utf8: Bytes, offsets: Positions, first: Flags, at: Positions, prob
     several = _IS_NUMERAL[following]
     found = [_before(utf8, offsets, at, probe.before_numeral, probe)]
     if probe.names:
-        found.append(_names(utf8, offsets, at[several], probe.names))
+        end = _numeral_end(utf8, first, at[several])
+        goes_on = ~first[end] & _IS_WORDY[utf8.take(end, mode="clip")]
+        found.append(_names(utf8, offsets, at[several][~goes_on], probe.names))
     if probe.numerals:
         begin = offsets[:-1][np.diff(offsets) > 0]
         at = np.concatenate((at[several | _IS_SMALL[utf8[at]]], begin[_IS_SMALL[utf8[begin]]]))
@@ -295,7 +304,7 @@ def _spans_of_numerals(utf8: Bytes, offsets: Positions, at: Positions, pattern: 
 def before_numbers(utf8: Bytes, offsets: Positions, probe: Probe) -> Positions:
     """Where words begin that belong to the number behind them (digits of ASCII); ascending."""
     digit = (utf8 - np.uint8(48)) < 10
-    starts = np.flatnonzero(digit[1:] & ~digit[:-1]) + 1
+    starts = places_of(digit[1:] & ~digit[:-1]) + 1
     return _before(utf8, offsets, starts, probe.before_number, probe)
 
 
@@ -319,10 +328,12 @@ def _before(utf8: Bytes, offsets: Positions, at: Positions, words: Tails, probe:
     memory = utf8.data
     marks = set()
     for place, low_, high in _with_rows(offsets, at):
+        numeral = words.following.match(memory, place, high)
+        if not numeral or _goes_on(memory, numeral.end(), high):
+            continue
         first = max(low_, place - _LONGEST_WORD)
         start = words.begin(bytes(memory[first:place]))
-        numeral = words.following.match(memory, place, high) if start >= 0 else None
-        if not numeral or _goes_on(memory, numeral.end(), high):
+        if start < 0:
             continue
         start += first
         if not (probe.spaced and _is_wordy(memory, start, low_)):

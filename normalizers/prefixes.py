@@ -61,8 +61,10 @@ def _prefixes(grams: Iterable[tuple[bytes, int]], sizes: Collection[int]) -> Pre
 class Grams:
     """First bytes of words, up to twice `WIDTH`: two letters of some scripts are six."""
 
-    pairs: Flags
-    """By two bytes, the first lower: some word begins with them, or with one beyond ASCII and then them."""
+    two: Flags
+    """By two bytes, the first lower: some word begins with them, of those that `four` has not."""
+    four: Flags
+    """By hash of three bytes, of four when the first is beyond ASCII: some word begins with them."""
     short: Prefixes
     heads: Prefixes
     """The first bytes of longer ones."""
@@ -74,12 +76,13 @@ def grams_of(words: Iterable[bytes]) -> Grams:
     """The grams of words of two bytes and more."""
     grams = {word[: 2 * WIDTH] for word in words}
     long = {gram for gram in grams if len(gram) > WIDTH}
-    pairs = np.zeros((256, 256), np.bool_)  # second byte, first byte
-    for gram in grams:
-        pair = gram[1:3] if gram[0] >= 0x80 else gram[:2]
-        pairs[pair[1] if len(pair) > 1 else slice(None), pair[0]] = True
+    brief = {gram for gram in grams if len(gram) < 3 + (gram[0] >= 0x80)}
+    two = np.zeros(65536, np.bool_)
+    two[[gram[0] | gram[1] << 8 for gram in brief]] = True
+    codes = np.array([int.from_bytes(gram[:4], "little") for gram in sorted(grams - brief)], np.uint64)
     return Grams(
-        pairs=pairs.reshape(-1),
+        two=two,
+        four=hashes_of(_of_four(codes)),
         short=prefixes_of(grams - long, range(2, WIDTH + 1)),
         heads=prefixes_of({gram[:WIDTH] for gram in long}, (WIDTH,)),
         tails=_prefixes(
@@ -88,11 +91,23 @@ def grams_of(words: Iterable[bytes]) -> Grams:
     )
 
 
-def with_pairs(utf8: Bytes, at: Positions, grams: Grams) -> Positions:
-    """Of the places those where two bytes are as in some word; that is cheap, and most are not."""
-    second = at + (utf8[at] >= 0x80)
-    pair = utf8.take(second, mode="clip") | utf8.take(second + 1, mode="clip").astype(np.int64) << 8
-    return at[np.flatnonzero(grams.pairs[pair])]
+def with_heads(utf8: Bytes, at: Positions, grams: Grams) -> Positions:
+    """Of the places those where the first bytes are as in some word; that is cheap, and one in seven is.
+    Too near to the end of the text any may be one."""
+    last = len(utf8) - WIDTH
+    if last < 0:
+        return at
+    code = codes_at(utf8, np.minimum(at, last))
+    found = grams.two[(code & np.uint64(0xFFFF)).view(np.int64)]
+    found |= grams.four[hashed(_of_four(code))]
+    found |= at > last
+    return at[np.flatnonzero(found)]
+
+
+def _of_four(code: Codes) -> Codes:
+    """The first three bytes of each code, or four if the first is beyond ASCII: there that is one letter."""
+    beyond = (code & np.uint64(0x80)) >> np.uint64(7)
+    return code & (np.uint64(0xFFFFFF) + beyond * np.uint64(0xFF000000))
 
 
 def may_begin(utf8: Bytes, at: Positions, grams: Grams) -> Flags:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,11 +22,11 @@ from normalizers.look import Found, before_numbers, look, unique
 from normalizers.reach import ROW_BREAKS, stretches
 from normalizers.spans import MARK, Spans, probe_of, spans_of
 from normalizers.tokens import AGAIN, ENDS, MEMO_SIZE, forget_tokens, say_tokens
-from normalizers.utf8 import Bytes, Flags, Positions
+from normalizers.utf8 import Bytes, Flags, Positions, places_of
 
 _PASSES = 4
-_TEXT = 1 << 21
-"""Bytes of rows said as one text: enough to forget the cost of a row, little enough for the cache."""
+_SLICE = 1 << 22
+"""Bytes of a column said at a time: enough to forget what a call costs, little enough for the cache."""
 _STRETCH = 64
 """Bytes of the longest stretch worth remembering."""
 _FEW = 1 << 14
@@ -83,15 +82,23 @@ def _by_lines(column: pa.Array, lang: str) -> pa.Array:
     utf8, offsets = rows_of(column)
     first = np.zeros(len(utf8) + 1, np.bool_)
     first[offsets] = True
-    breaks = np.flatnonzero(utf8 == 0x0A) + 1
+    breaks = places_of(utf8 == 0x0A) + 1
     inner = breaks[~first[breaks]]
     there = given(column)
     if not len(inner) or np.diff(offsets)[~there].any():  # what lies below a null need not be text
-        return _column(column, lang)
+        return _in_slices(column, lang)
     borders = np.sort(np.concatenate((offsets, inner)), kind="stable")
     lines = array_of(utf8, np.diff(borders), pa.large_string())
-    said, ends = rows_of(_column(lines, lang))
+    said, ends = rows_of(_in_slices(lines, lang))
     return array_of(said, np.diff(ends[np.flatnonzero(first[borders])]), column.type, there)
+
+
+def _in_slices(column: pa.Array, lang: str) -> pa.Array:
+    utf8, offsets = rows_of(column)
+    cuts = np.unique(np.searchsorted(offsets, np.arange(_SLICE, len(utf8), _SLICE))).tolist()
+    borders = itertools.pairwise([0, *cuts, len(column)])
+    said = [_column(column.slice(low, high - low), lang) for low, high in borders]
+    return pa.concat_arrays(said) if cuts else said[0]
 
 
 def _column(column: pa.Array, lang: str) -> pa.Array:
@@ -118,18 +125,18 @@ def _kept(found: Found, column: pa.Array) -> Found:
     offsets, rows = rows_of(column)[1], found.rows
     lengths = np.where(rows, np.diff(offsets), 0)
     shift = offsets[:-1] - (np.cumsum(lengths) - lengths)
+    of_sign, of_mark = (np.searchsorted(offsets, at, "right") - 1 for at in (found.signs, found.marks))
 
-    def kept(places: Positions) -> Positions:
-        row = np.searchsorted(offsets, places, "right") - 1
+    def kept(places: Positions, row: Positions) -> Positions:
         moved: Positions = (places - shift[row])[rows[row]]
         return moved
 
     return Found(
         rows=rows[rows],
         cased=found.cased[rows],
-        signs=kept(found.signs),
-        sign_ends=kept(found.sign_ends),
-        marks=kept(found.marks),
+        signs=kept(found.signs, of_sign),
+        sign_ends=kept(found.sign_ends, of_sign),
+        marks=kept(found.marks, of_mark),
         foreign=found.foreign,
     )
 
@@ -158,30 +165,17 @@ def _said(hits: pa.Array, found: Found, lang: str) -> tuple[pa.Array, Flags]:
     """Rows with all their tokens said, in their own case; and which of them should be looked at again."""
     probe = probe_of(lang)
     utf8, offsets = rows_of(hits)
-    if b"\xef\xb7" in utf8.tobytes() and pc.any(pc.match_substring_regex(hits, _RESERVED)).as_py():
+    if (utf8 == 0xEF).any() and pc.any(pc.match_substring_regex(hits, _RESERVED)).as_py():
         # They mean nothing in a text, and something else here.
         hits = pc.replace_substring_regex(hits, _RESERVED, "")
         return _said(hits, look(hits, probe), lang)
     places = [offsets, found.signs, found.sign_ends, found.marks]
     if found.foreign:
         utf8, places = fold_digits(utf8, np.concatenate((found.signs, found.sign_ends)), *places)
-    offsets, *signs, marks = places
+    offsets, signs, sign_ends, marks = places
     opening, marks = marks, unique(marks, before_numbers(utf8, offsets, probe))
-    parts = [_said_together(rows, lang) for rows in _slices(utf8, offsets, *signs, marks, opening)]
-    sizes = np.concatenate([sizes for _, sizes, _ in parts])
-    unsure = np.concatenate([unsure for _, _, unsure in parts])
-    return array_of(b"".join(part for part, _, _ in parts), sizes, hits.type), unsure
-
-
-def _slices(utf8: Bytes, offsets: Positions, *places: Positions) -> Iterator[_Rows]:
-    """Some rows at a time."""
-    first = 0
-    while first < len(offsets) - 1:
-        last = max(first + 1, int(np.searchsorted(offsets, offsets[first] + _TEXT, "right")) - 1)
-        low, high = offsets[first], offsets[last]
-        here = [at[np.searchsorted(at, low) : np.searchsorted(at, high)] - low for at in places]
-        yield _Rows(utf8[low:high], offsets[first + 1 : last] - low, *here)
-        first = last
+    said, sizes, unsure = _said_together(_Rows(utf8, offsets[1:-1], signs, sign_ends, marks, opening), lang)
+    return array_of(said, sizes, hits.type), unsure
 
 
 def _said_together(rows: _Rows, lang: str) -> tuple[bytes, Positions, Flags]:
@@ -202,12 +196,13 @@ def _said_together(rows: _Rows, lang: str) -> tuple[bytes, Positions, Flags]:
 def _taken_apart(said: bytes, between: bytes) -> tuple[bytes, Positions, Flags]:
     """See `_said_together`: without what stands between rows and in those to be looked at again."""
     utf8 = np.frombuffer(said, np.uint8)
-    ends = np.append(np.flatnonzero(utf8 == between[0]), len(utf8))
-    look = np.flatnonzero(utf8 >= _LOOK[0])
-    wanted, useful = (np.searchsorted(look[utf8[look] == sign], ends) for sign in _LOOK)
-    unsure: Flags = (np.diff(wanted, prepend=0) > 0) & (np.diff(useful, prepend=0) > 0)
-    ends -= np.arange(len(ends)) + wanted + useful
-    return said.translate(None, between + _LOOK), np.diff(ends, prepend=0), unsure
+    at = places_of((utf8 >= _LOOK[0]) | (utf8 == between[0]))
+    sign = utf8[at]
+    is_end = sign == between[0]
+    ends = np.append(at[is_end] - np.flatnonzero(is_end), len(utf8) - len(at))
+    row = np.cumsum(is_end)
+    wanted, useful = (np.bincount(row[sign == look], minlength=len(ends)) > 0 for look in _LOOK)
+    return said.translate(None, between + _LOOK), np.diff(ends, prepend=0), wanted & useful
 
 
 def _with_marks(utf8: Bytes, marks: Positions) -> Bytes:
@@ -228,8 +223,9 @@ def _say(rows: _Rows, between: bytes, lang: str) -> bytes:
     shift = len(_MARK) * np.searchsorted(rows.marks, rows.signs, "right")
     shift += np.searchsorted(rows.begins, rows.signs, "right")
     signs = rows.signs + shift, rows.sign_ends + shift
-    cuts = stretches(text, between, signs, (marks, opening), reach).tolist()
-    parts = [text[low:high] for low, high in itertools.pairwise([0, *cuts, len(text)])]
+    cuts = stretches(text, between, signs, (marks, opening), reach)
+    # No UTF-8 has the byte that stands at the cuts here; to split takes less than to slice.
+    parts = np.insert(np.frombuffer(text, np.uint8), cuts, 0xFF).tobytes().split(b"\xff")
     parts[1::2] = _say_stretches(parts[1::2], between, lang)
     return b"".join(parts)
 
@@ -237,15 +233,16 @@ def _say(rows: _Rows, between: bytes, lang: str) -> bytes:
 def _say_stretches(written: list[bytes], between: bytes, lang: str) -> list[bytes]:
     """Each stretch said, those that are new as one text."""
     known, spans = _memo(lang), spans_of(lang)
-    new = list(dict.fromkeys(stretch for stretch in written if stretch not in known))
+    new = list(dict.fromkeys(itertools.filterfalse(known.__contains__, written)))
     if not new:
         return list(map(known.__getitem__, written))
-    fresh = {}
-    for stretch, said in zip(new, _say_text(between.join(new), lang).split(between), strict=True):
-        fresh[stretch] = _with_signs(said, spans)
-        if len(stretch) <= _STRETCH and len(known) < MEMO_SIZE:
-            known[stretch] = fresh[stretch]
-    return [fresh[stretch] if stretch in fresh else known[stretch] for stretch in written]
+    said = _say_text(between.join(new), lang).split(between)
+    known.update(zip(new, [_with_signs(stretch, spans) for stretch in said], strict=True))
+    all_said = list(map(known.__getitem__, written))
+    for stretch in new:
+        if len(stretch) > _STRETCH or len(known) > MEMO_SIZE:
+            del known[stretch]
+    return all_said
 
 
 def _with_signs(said: bytes, spans: Spans) -> bytes:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from normalizers import languages
 from normalizers.columns import rows_of
 from normalizers.look import before_numbers, look
+from normalizers.patterns import any_of
 from normalizers.probes import Kind, Words, make_probe, spread
 from normalizers.spans import MARK, probe_of, spans_of
 
@@ -116,6 +117,17 @@ def test_a_word_of_many_bytes_is_found_by_more_than_its_first_letters(text, mark
         assert found.marks.tolist() == ([] if mark is None else [mark])
 
 
+SHORT = st.text("ab.éह日", min_size=1, max_size=4).filter(lambda word: len(word.encode()) > 1)
+
+
+@given(st.sets(SHORT, min_size=1, max_size=6), st.text("ab .éह日", max_size=30))
+def test_words_of_any_length_and_script_are_found_wherever_they_stand(words, text):
+    one = Words(Kind.TOKEN, sorted(words), any_of(words), bounded=False)
+    begins = [i for i in range(len(text)) if text.startswith(tuple(words), i)]
+    found = look(pa.array([text]), make_probe("", [one], spaced=False))
+    assert found.marks.tolist() == [len(text[:i].encode()) for i in begins]
+
+
 def test_words_share_a_pair_where_one_of_them_has_no_rarer_one():
     words = [Words(Kind.TOKEN, ["tt", "ttx", "ott"], r"(?:ttx?|ott)(?![a-z])")]
     probe = make_probe("", words)
@@ -134,6 +146,11 @@ def test_an_address_begins_where_its_run_of_visible_characters_does():
     word = Words(Kind.TOKEN, ["St."], r"St\.")
     found = look(pa.array(["see (a.St.b.com) or b.come"]), make_probe("", [inside, word]))
     assert found.marks.tolist() == [5]  # and no mark for the St. inside of it
+    found = look(pa.array(["see a.com.St.com) or St. b.com"]), make_probe("", [inside, word]))
+    assert found.marks.tolist() == [4, 21, 25]
+    # A run that is longer than anyone looks is one address as far as a ".com" in it reaches.
+    found = look(pa.array(["a.com/" + "x" * 260 + ".com/St. St. b"]), make_probe("", [inside, word]))
+    assert found.marks.tolist() == [0, 275]
 
 
 @pytest.mark.parametrize(

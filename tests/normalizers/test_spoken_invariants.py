@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from normalizers import languages, to_spoken, to_spoken_text, word_counts
+from normalizers import languages, spoken, to_spoken, to_spoken_text, word_counts
 from normalizers.utf8 import SPACES
 
 DIGITS = [chr(i) for i in range(sys.maxunicode + 1) if chr(i).isdecimal()]
@@ -82,6 +82,17 @@ def test_a_row_does_not_depend_on_its_neighbours_or_chunks(texts, lang, cut, lar
     chunked = to_spoken(pa.chunked_array([column.slice(0, cut), column.slice(cut)], kind), lang)
     assert chunked.to_pylist() == alone
     assert [len(chunk) for chunk in chunked.chunks] == [min(cut, len(texts)), max(len(texts) - cut, 0)]
+
+
+@given(st.lists(st.none() | TEXTS, max_size=12), LANGUAGES, st.integers(1, 60), st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_a_long_column_is_said_in_slices(texts, lang, size, large):
+    column = pa.array(texts, pa.large_string() if large else pa.string())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spoken, "_SLICE", size)
+        said = to_spoken(column, lang)
+    assert said.type == column.type
+    assert said.to_pylist() == to_spoken(column, lang).to_pylist()
 
 
 @given(

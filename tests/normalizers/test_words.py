@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from normalizers import UnknownLanguageError, language, languages, units_per_word, word_counts, word_units
-from normalizers.utf8 import CHUNK, SPACES
+from normalizers.utf8 import CHUNK, SPACES, places_of
 
 SPACED = st.text(st.one_of(st.sampled_from(SPACES + "a.é字𝄞"), st.characters(codec="utf-8")))
 
@@ -29,6 +29,12 @@ def test_an_unknown_language_is_an_error_that_lists_the_known_ones(code):
 
 def test_our_white_space_is_pythons():
     assert set(SPACES) == {chr(i) for i in range(sys.maxunicode + 1) if chr(i).isspace()}
+
+
+@given(st.lists(st.booleans(), max_size=40), st.integers(0, 9))
+def test_places_are_those_of_true_flags(flags, skipped):
+    array = np.array(flags, np.bool_)[skipped:]
+    assert places_of(array).tolist() == [i for i, flag in enumerate(flags[skipped:]) if flag]
 
 
 def test_a_word_is_a_run_of_visible_characters():
