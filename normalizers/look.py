@@ -243,11 +243,12 @@ def _outside(marks: Positions, runs: list[tuple[int, int]]) -> Positions:
 
 def _numerals(utf8: Bytes, offsets: Positions, first: Flags, at: Positions, probe: Probe) -> Positions:
     """Of the places where a numeral may begin: where it does, or the words before it; ascending."""
+    # Most are the first letter of a word.
+    at = at[np.flatnonzero(_MAY_FOLLOW.take(utf8.take(at + 1, mode="clip")) | first.take(at + 1))]
     following = np.where(first[at + 1], 0x20, utf8.take(at + 1, mode="clip"))
     third = utf8.take(at + 2, mode="clip")
-    accented = (following == 0xC3) & (third != 0x97) & (third != 0xB7)  # "Mé", but not "V×" and "V÷"
-    may = _MAY_FOLLOW[following] & ~accented
-    at, following = at[may], following[may]
+    accented = (following == 0xC3) & (third != 0x97) & (third != 0xB7)  # "Lé", but not "V×" and "V÷"
+    at, following = at[~accented], following[~accented]
     several = _IS_NUMERAL[following]
     found = [_before(utf8, offsets, at, probe.before_numeral, probe)]
     if probe.names:

@@ -38,7 +38,8 @@ _RARE_LEADS = b"\xe1\xea"
 """First bytes of scripts far from ours, whose digits end with the bytes of our letters."""
 TAIL = 4
 """Bytes of a word's end that are compared by hash."""
-NUMERALS = b"IVXLCDM"
+NUMERALS = b"IVXLC"
+"""Letters of the numerals that rules read: up to 399."""
 LETTER = np.array([chr(i).isalnum() and i < 128 for i in range(256)])
 
 SIGN = 1
@@ -227,7 +228,7 @@ def make_probe(
         before_numeral=_tails(
             before_numeral,
             rf"{_GAP_BACK}\.?",
-            rf"[IVXLCDM]{{1,9}}{END_BYTES}",
+            rf"[IVXLC]{{1,9}}{END_BYTES}",
             before=names or (),
             spaced=spaced,
         ),

@@ -22,7 +22,7 @@ MARK = "\ufdd0"
 _DASHES = "-–—~〜～"
 _INSIDE = rf".,:/．，：／{_DASHES}−'’+=×x*÷<>≤≥٫٬،^".replace("-", r"\-", 1)
 
-_ROMAN = rf"[IVXLCDM]{{1,9}}(?![{WORD}])"
+_ROMAN = rf"[IVXLC]{{1,9}}(?![{WORD}])"
 _WAYS = 512
 _LOWER_ASCII = "\u212a\u0130"
 """Characters beyond ASCII whose lower case is in ASCII (Kelvin, dotted I): their rows are looked at twice."""
@@ -307,5 +307,5 @@ def _romans(tables: Tables, context: Mapping[str, Any]) -> str:
     and_ = any_of(context["between"]).replace("\\ ", rf"\ {MARK}?+")
     joint = f"(?:,{GAP}?|{GAP}?[-–/]{GAP}?|{GAP}{MARK}?+{and_}{GAP})"
     noun = any_of(in_cases(key for name in context["after_roman"] for key in tables[name]))
-    one = f"{MARK}?+(?![LCDM](?![{WORD}])){_ROMAN}"  # "Part II and D. Smith"
+    one = f"{MARK}?+(?![LC](?![{WORD}])){_ROMAN}"  # "Part II and D. Smith"
     return f"{_ROMAN}(?:{joint}{one}){{0,3}}(?:{GAP}(?:{noun}(?![{WORD}])|[A-ZÀ-ÖØ-Þ][{WORD}]*))?"

@@ -142,7 +142,7 @@ def pieces_of(voice: Voice, tongue: Mapping[str, Any]) -> dict[str, str]:
         "currency_sign": "[" + re.escape("".join(k for k in voice.tables["currency"] if len(k) == 1)) + "]",
         "sign": "(?<![0-9A-Za-z%)])[-−]",
         "dash": f"(?:{GAP}[-–—~〜～]{GAP}|[-–—~〜～]{GAP}?)",
-        "roman": "[IVXLCDM]{1,9}",
+        "roman": "[IVXLC]{1,9}",
         "name": "[A-Z][a-z]+",
         "web_end": f"(?i:{'|'.join(web_ends(tongue))})",
         **common()["pieces"],
