@@ -237,7 +237,7 @@ def _say_stretches(written: list[bytes], between: bytes, lang: str) -> list[byte
     if not new:
         return list(map(known.__getitem__, written))
     said = _say_text(between.join(new), lang).split(between)
-    known.update(zip(new, [_with_signs(stretch, spans) for stretch in said], strict=True))
+    known.update(zip(new, [_with_signs(*pair, spans) for pair in zip(new, said, strict=True)], strict=True))
     all_said = list(map(known.__getitem__, written))
     for stretch in new:
         if len(stretch) > _STRETCH or len(known) > MEMO_SIZE:
@@ -245,9 +245,12 @@ def _say_stretches(written: list[bytes], between: bytes, lang: str) -> list[byte
     return all_said
 
 
-def _with_signs(said: bytes, spans: Spans) -> bytes:
-    """What was said of a stretch, with what it knows about another look behind it."""
+def _with_signs(written: bytes, said: bytes, spans: Spans) -> bytes:
+    """What was said of a stretch, with what it knows about another look behind it: nothing has changed for
+    one that stays as it is."""
     bare = said.translate(None, _LOOK)
+    if bare == written.replace(_MARK.tobytes(), b""):
+        return bare
     # To ask a long one costs more than the look.
     useful = len(bare) > _STRETCH or spans.restless.search(bare.decode()) is not None
     return bare + _LOOK[:1] * (bare != said) + _LOOK[1:] * useful
