@@ -148,6 +148,11 @@ def _spell(voice: Voice, value: str, form: str, match: Match) -> str | None:
     return " ".join(letters.get(c.lower(), c) for c in value if not c.isspace() and c != ".")
 
 
+def _characters(voice: Voice, value: str, form: str, match: Match) -> str | None:
+    """Each letter and each digit by its name."""
+    return " ".join(voice.digits(c) if c.isdecimal() else _spell(voice, c, "", match) or c for c in value)
+
+
 def _of(voice: Voice, value: str, form: str, match: Match) -> str | None:
     """A noun behind a scale word, its "of" before it."""
     return voice.linked(value)
@@ -241,6 +246,7 @@ FILTERS: dict[str, Filter] = {
     "hour": _hour,
     "web": _web,
     "spell": _spell,
+    "characters": _characters,
     "lower": _lower,
     "of": _of,
     "add": _add,

@@ -216,7 +216,7 @@ def _token(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs)
     # (202) 555-0143
     area = rf"(?<![0-9]{{4}})(?<=[0-9]{{3}})\){GAP}?-?(?=[0-9]{{3}}[-. ][0-9]{{4}}(?![0-9]))[0-9]"
     part = rf"{GAP}[{re.escape(''.join(tables['fold']))}]"  # 1 ½
-    inside = rf"(?:[{_INSIDE}][0-9]|{bracket}|{area}|{part}|[{signs.odd}])"
+    inside = rf"(?:[{_INSIDE}][0-9]|{bracket}|{area}|{part}|[{signs.odd}]|\^[-−][0-9])"
     group = rf"(?:{inside}[0-9]*+(?:(?!{dotted}){letters})?+){{0,16}}+"
     run = rf"(?:(?!{dotted}){letters}{group})?+"
     sign = f"[{signs.money}{_BEHIND}](?!{GAP}?[0-9]){letters}"  # "5%Total": a blank is missing

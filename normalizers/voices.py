@@ -65,13 +65,16 @@ def _by_word(words: Mapping[str, str | list[str]]) -> dict[str, str]:
 
 
 def rules_of(code: str) -> tuple[Rule, ...]:
-    """The rules of a language in the order in which they are tried: its own, then the shared ones."""
+    """The rules of a language in the order in which they are tried: shared ones that are early, its own, then
+    the other shared ones."""
     return _rules(voice_of(code), language(code).tables)
 
 
 def _rules(voice: Voice, tongue: Mapping[str, Any]) -> tuple[Rule, ...]:
     own = tongue.get("rules", {})
-    rules = {**own, **{name: rule for name, rule in common()["rules"].items() if name not in own}}
+    shared = {name: rule for name, rule in common()["rules"].items() if name not in own}
+    early = {name: rule for name, rule in shared.items() if rule.get("early")}
+    rules = early | own | shared
     return compile_rules(rules, pieces_of(voice, tongue), f"data/{voice.code}.toml", voice.tables)
 
 
