@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from normalizers.languages import common
-from normalizers.look import unique
+from normalizers.places import merged, unique
 from normalizers.utf8 import Bytes, Positions
 
 
@@ -41,5 +41,5 @@ def fold_digits(utf8: Bytes, signs: Positions, *places: Positions) -> tuple[Byte
     folded = utf8.copy()
     folded[at] = 48 + value
     # Digits beyond ASCII are few in most texts: a sum over every byte would cost more than all else here.
-    gone = np.sort(np.concatenate([at[size > place] + place for place in (1, 2, 3)]))
+    gone = merged(*(at[size > place] + place for place in (1, 2, 3)))
     return np.delete(folded, gone), [place - np.searchsorted(gone, place, "right") for place in places]

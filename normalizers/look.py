@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from normalizers.columns import given, rows_of
 from normalizers.patterns import GAP, WORD, WORDY
+from normalizers.places import merged, places_of, row_of, unique
 from normalizers.prefixes import (
     WIDTH,
     Codes,
@@ -44,7 +45,7 @@ from normalizers.probes import (
     Tails,
     tail_codes,
 )
-from normalizers.utf8 import Bytes, Flags, Positions, places_of
+from normalizers.utf8 import Bytes, Flags, Positions
 
 _IS_NUMERAL = np.isin(np.arange(256), list(NUMERALS))
 _LOWEST = np.array([(i & -i).bit_length() - 1 for i in range(1 << 2 * WIDTH)])
@@ -103,15 +104,15 @@ def look(column: pa.Array, probe: Probe) -> Found:
         first[offsets] = True
         words = _words(utf8, offsets, _beginnings(utf8, first, at, action, probe), probe)
         numerals = _numerals(utf8, offsets, first, at[action & NUMERAL > 0] + 1, probe)
-        marks = _merged(words, numerals)
+        marks = merged(words, numerals)
         foreign = _may_be_foreign(utf8, signs, wide)
-        signs = _merged(signs, wide)
-        row = _row_of(offsets, signs)
-        rows[row] = rows[_row_of(offsets, marks)] = True
+        signs = merged(signs, wide)
+        row = row_of(offsets, signs)
+        rows[row] = rows[row_of(offsets, marks)] = True
         parted = (np.diff(signs) > 1) | (np.diff(row) > 0)
         sign_ends = signs[np.append(parted, True)[: len(signs)]]
         signs = signs[np.append(True, parted)[: len(signs)]]
-        cased[_row_of(offsets, at[action & CASED > 0])] = True
+        cased[row_of(offsets, at[action & CASED > 0])] = True
     rows &= given(column)
     return Found(rows, cased, signs, sign_ends, marks, foreign)
 
@@ -131,10 +132,6 @@ def _marked(utf8: Bytes, probe: Probe) -> tuple[Positions, Actions]:
             places.append(found * 2 + start)
             kinds.append(kind[found])
     return np.concatenate(places), probe.actions[np.concatenate(kinds)]
-
-
-def _row_of(offsets: Positions, at: Positions) -> Positions:
-    return np.searchsorted(offsets, at, "right") - 1
 
 
 def _pairs(utf8: Bytes, at: Positions) -> Positions:
@@ -184,19 +181,6 @@ def _beginnings(utf8: Bytes, first: Flags, at: Positions, action: Actions, probe
     return begin[may_begin(utf8, begin, probe.grams)]
 
 
-def _merged(*places: Positions) -> Positions:
-    """All places, ascending; for those that are nearly so merging takes a fifth of the time of sorting."""
-    return np.sort(np.concatenate(places), kind="stable")
-
-
-def unique(*places: Positions) -> Positions:
-    """As `_merged`, each place once."""
-    at = _merged(*places)
-    another = np.ones(len(at), np.bool_)
-    np.not_equal(at[1:], at[:-1], out=another[1:])
-    return at[another]
-
-
 def _words(utf8: Bytes, offsets: Positions, begin: Positions, probe: Probe) -> Positions:
     """Of the places where a word may begin those where a token does; ascending."""
     memory = utf8.data
@@ -228,7 +212,7 @@ def _words(utf8: Bytes, offsets: Positions, begin: Positions, probe: Probe) -> P
 
 def _with_rows(offsets: Positions, at: Positions) -> zip[tuple[int, int, int]]:
     """Each place with the begin and the end of its row."""
-    row = _row_of(offsets, at)
+    row = row_of(offsets, at)
     return zip(at.tolist(), offsets[row].tolist(), offsets[row + 1].tolist(), strict=True)
 
 
@@ -320,7 +304,7 @@ def _before(utf8: Bytes, offsets: Positions, at: Positions, words: Tails, probe:
     likely = words.last[_pairs(utf8, end - 2)]
     at, end = at[likely], end[likely]
     places = end[:, None] + np.arange(-TAIL, 0)
-    low = offsets[_row_of(offsets, at)][:, None]
+    low = offsets[row_of(offsets, at)][:, None]
     tails = np.where(places >= low, utf8.take(places, mode="clip"), 0x20).astype(np.uint8)
     kept = np.flatnonzero(words.hashes[hashed(tail_codes(tails))])
     at, end = at[kept], end[kept]

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from normalizers.follows import Ahead, behind_digits
-from normalizers.look import beginnings, unique
+from normalizers.look import beginnings
+from normalizers.places import merged, unique
 from normalizers.prefixes import WIDTH, Codes, Prefixes, begin_with, codes_at, prefixes_of, with_noughts
 from normalizers.probes import Kind, Probe, Words, make_probe
 from normalizers.utf8 import Bytes, Flags, Positions
@@ -143,13 +144,11 @@ def stretches(
     runs = _Runs(text, utf8, np.append(0, ends[:-1] + 1), ends, ends[is_last], is_last)
     core, is_open = _cores(runs, signs[1], marks, reach)
     member, endless = _with_followers(runs, core, reach)
-    is_open = np.sort(np.concatenate((is_open, endless)))
+    is_open = merged(is_open, endless)
     # Runs next to each other in one row; the first has a sign, as followers have something before them.
     parted = (np.diff(member) > 1) | runs.is_last[member[:-1]]
     first, last = member[np.append(True, parted)], member[np.append(parted, True)]
-    low, high = _trimmed(
-        runs, first, last, np.sort(np.concatenate((signs[0], marks[0])), kind="stable"), reach
-    )
+    low, high = _trimmed(runs, first, last, merged(signs[0], marks[0]), reach)
     long = np.searchsorted(is_open, last, "right") > np.searchsorted(is_open, first)
     first = first[long]
     low[long] = runs.starts[np.where((first == 0) | runs.is_last[first - 1], first, first - 1)]
@@ -192,7 +191,7 @@ def _with_followers(runs: _Runs, core: Positions, reach: Reach) -> tuple[Positio
         if not len(edge):
             break
         found.append(edge)
-    return np.sort(np.concatenate(found)), edge
+    return merged(*found), edge
 
 
 def _row_end(runs: _Runs, at: Positions) -> Positions:

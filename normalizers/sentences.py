@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from normalizers.columns import bit_array, given, int_array, per_chunk, rows_of, string_array
 from normalizers.languages import Language, language
+from normalizers.places import merged
 from normalizers.utf8 import CHUNK, Bytes, Flags, Positions, skip_space, space_length
 
 _CLOSER, _SPACED, _UNSPACED = 1, 2, 3
@@ -81,8 +82,7 @@ def _stops(utf8: Bytes, marks: _Marks) -> Positions:
     run_ends = at[np.append(heads[1:], len(at)) - 1]
     open_end = (run_ends == len(utf8)) | (space_length(utf8, run_ends) > 0)
     stops = run_ends[(strongest == _UNSPACED) | ((strongest == _SPACED) & open_end)]
-    found: Positions = np.sort(np.concatenate((stops, breaks)), kind="stable")
-    return found
+    return merged(stops, breaks)
 
 
 def _find(utf8: Bytes, marks: _Marks) -> tuple[Positions, Positions, Positions]:

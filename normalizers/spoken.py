@@ -18,11 +18,12 @@ import pyarrow.compute as pc
 from normalizers.columns import array_of, bit_array, flags_of, given, per_chunk, rows_of, string_array
 from normalizers.digits import fold_digits
 from normalizers.languages import language
-from normalizers.look import Found, before_numbers, look, unique
+from normalizers.look import Found, before_numbers, look
+from normalizers.places import merged, places_of, row_of, unique
 from normalizers.reach import ROW_BREAKS, stretches
 from normalizers.spans import MARK, Spans, probe_of, spans_of
 from normalizers.tokens import AGAIN, ENDS, MEMO_SIZE, forget_tokens, say_tokens
-from normalizers.utf8 import Bytes, Flags, Positions, places_of
+from normalizers.utf8 import Bytes, Flags, Positions
 
 _PASSES = 4
 _SLICE = 1 << 22
@@ -87,7 +88,7 @@ def _by_lines(column: pa.Array, lang: str) -> pa.Array:
     there = given(column)
     if not len(inner) or np.diff(offsets)[~there].any():  # what lies below a null need not be text
         return _in_slices(column, lang)
-    borders = np.sort(np.concatenate((offsets, inner)), kind="stable")
+    borders = merged(offsets, inner)
     lines = array_of(utf8, np.diff(borders), pa.large_string())
     said, ends = rows_of(_in_slices(lines, lang))
     return array_of(said, np.diff(ends[np.flatnonzero(first[borders])]), column.type, there)
@@ -125,7 +126,7 @@ def _kept(found: Found, column: pa.Array) -> Found:
     offsets, rows = rows_of(column)[1], found.rows
     lengths = np.where(rows, np.diff(offsets), 0)
     shift = offsets[:-1] - (np.cumsum(lengths) - lengths)
-    of_sign, of_mark = (np.searchsorted(offsets, at, "right") - 1 for at in (found.signs, found.marks))
+    of_sign, of_mark = row_of(offsets, found.signs), row_of(offsets, found.marks)
 
     def kept(places: Positions, row: Positions) -> Positions:
         moved: Positions = (places - shift[row])[rows[row]]

@@ -151,7 +151,7 @@ def _beside(lang: str) -> _Memo[tuple[str, str], tuple[int, str, str]]:
     def say(key: tuple[str, str]) -> tuple[int, str, str]:
         before, token = key
         taken = _letters_before(before, token, spaced)
-        if taken is None:
+        if taken is None and memo[token].rstrip(ENDS) != token:  # a sign that is not said stays where it is
             return 0, (" " if spaced else "") + memo[token], AGAIN
         if taken:  # "COVID-19" is said as one
             return taken, memo[before[-taken:] + token], AGAIN

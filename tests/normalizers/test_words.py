@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from normalizers import UnknownLanguageError, language, languages, units_per_word, word_counts, word_units
-from normalizers.utf8 import CHUNK, SPACES, places_of
+from normalizers.places import places_of
+from normalizers.utf8 import CHUNK, SPACES
 
 SPACED = st.text(st.one_of(st.sampled_from(SPACES + "a.é字𝄞"), st.characters(codec="utf-8")))
 
