@@ -27,7 +27,7 @@ BREAKS = " \n\t"
 ROW_BREAKS = "\x1e\x1f\x1d\x1c"
 """One of these stands between rows while they are one text: white space to every pattern."""
 _IS_BREAK = bytes(chr(i) in BREAKS + ROW_BREAKS for i in range(256))
-_MOST_FOLLOWERS = 24
+_MOST_FOLLOWERS = 60
 """Runs behind a number that its token may have; behind more of them the stretch is open."""
 
 

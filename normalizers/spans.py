@@ -229,7 +229,7 @@ def _token(code: str, tables: Tables, context: Mapping[str, Any], signs: _Signs)
     between = context["between_numbers"]
     and_ = f"{GAP}{MARK}?{any_of(between)}{GAP}?|" if between else ""
     joint = f"(?>{GAP}{dash}{GAP}|{dash}{GAP}?|{GAP}[×x*/]{GAP}|{and_}[.,،]?{GAP})"
-    more = rf"(?:{word}|{joint}[-−]?{money}\.?[0-9]{run}){{0,12}}"
+    more = rf"(?:{word}|{joint}[-−]?{money}\.?[0-9]{run}){{0,30}}"
     usual = f"{run}{more}"
     if own := _own(code, context, "number"):
         usual = f"(?:{own}|{usual})"
