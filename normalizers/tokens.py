@@ -137,7 +137,7 @@ def _memo(lang: str) -> _Memo[str, str]:
         # Behind letters and digits no word can go on: the token has them all.
         if spans.spaced and not WORDY.match(token[-1]) and WORDY.match(words[-1]):
             return words + OPEN
-        unsure = token[0] == MARK or spans.letter_behind.search(token) or spans.unsettled.search(words)
+        unsure = spans.letter_behind.search(token) or spans.unsettled.search(words)
         return words + AGAIN if unsure else words
 
     return _Memo(say, len)
