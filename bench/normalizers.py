@@ -5,7 +5,7 @@ second, by language and by the share of rows that hold a digit. `warm`: what was
 `cold`: nothing is, the patterns are compiled, and no sentence comes twice. `lower` is `pc.utf8_lower` on the
 same column; the three take turns, each twice in a row, and the least time of each counts. num2words2 says
 some of the same sentences in the same run. Exits 1 when a share of `lower` is under its floor
-(spoken_floors.toml): shares hold on any machine, megabytes do not. Ten to twenty minutes for all languages.
+(spoken_floors.toml): shares hold on any machine, megabytes do not. Two minutes for all languages.
 """
 
 import gzip

@@ -317,8 +317,11 @@ def _before(utf8: Bytes, offsets: Positions, at: Positions, words: Tails, probe:
         if not numeral or _goes_on(memory, numeral.end(), high):
             continue
         first = max(low_, place - _LONGEST_WORD)
-        start = words.begin(bytes(memory[first:place]))
-        if start < 0:
+        text = bytes(memory[first:place])
+        start = words.begin(text)
+        if start < 0 or (
+            text[start:-1] in words.dotted and memory[numeral.end() : high].tobytes()[:1] != b"."
+        ):
             continue
         start += first
         if not (probe.spaced and _is_wordy(memory, start, low_)):

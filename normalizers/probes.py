@@ -128,6 +128,8 @@ class Tails:
     """Those that belong to the word before them too, with the gap behind them."""
     sure: Codes
     """Those of `words`, ascending, that need no other look if a blank stands before and behind them."""
+    dotted: frozenset[bytes]
+    """Those that mean something only before a numeral with a dot."""
 
     def begin(self, text: bytes) -> int:
         """Where the word begins that ends the text, gap included; -1 for none."""
@@ -191,6 +193,7 @@ def make_probe(
     ends: Iterable[str] = (),
     behind_word: Iterable[str] = (),
     before_numeral: Sequence[str] = (),
+    dotted: Iterable[str] = (),
     names: Iterable[str] | None = None,
     numerals: str = "",
     spaced: bool = True,
@@ -198,7 +201,8 @@ def make_probe(
     """A probe for the characters `signs`, for `words`, and for words before numbers and numerals.
 
     `ends`: what a word before a number may end with, in lower case ("Goethestr. 3"). `behind_word`: of the
-    words before numbers those that belong to the word before them too ("the"). `names`: words that belong to
+    words before numbers those that belong to the word before them too ("the"). `dotted`: of the words before
+    numerals those that need a dot behind it ("die II. Liga", not "die CD"). `names`: words that belong to
     a word before a numeral ("von Karl IV."); None where a capitalised word that is none of `before_numeral`
     is no token. `numerals`: a pattern of spans that begin with a numeral, of 80 bytes at most.
     """
@@ -230,6 +234,7 @@ def make_probe(
             rf"{_GAP_BACK}\.?",
             rf"[IVXLC]{{1,9}}{END_BYTES}",
             before=names or (),
+            dotted=dotted,
             spaced=spaced,
         ),
         names=None if names is None else re.compile(rf"(?:{any_of(names)} )?[A-Z][a-z]+".encode()),
@@ -317,6 +322,7 @@ def _tails(
     ends: Iterable[str] = (),
     before: Iterable[str] = (),
     behind_word: Iterable[str] = (),
+    dotted: Iterable[str] = (),
     spaced: bool,
 ) -> Tails:
     words, earlier, ends = sorted(words), [*before], [end.removesuffix(".") for end in ends]
@@ -346,6 +352,7 @@ def _tails(
         if behind_word
         else None,
         sure=_sure(() if following or earlier else runs.difference(map(str.encode, behind_word))),
+        dotted=frozenset(map(str.encode, dotted)),
     )
 
 

@@ -81,6 +81,7 @@ def probe_of(code: str) -> Probe:
         ends=[end for span in context["spans"] for end in span.get("ends", ())],
         behind_word=in_cases(_keys(tables, context["behind_word"])),
         before_numeral=in_cases(_keys(tables, context["roman"])),
+        dotted=in_cases(_keys(tables, context["roman_with_dot"])),
         names=in_cases(context["names_after"]) if context["names"] else None,
         numerals=_numerals(code, context),
         spaced=_is_spaced(code),
@@ -183,8 +184,14 @@ def _words(tables: Tables, context: Mapping[str, Any], tongue: Mapping[str, Any]
         Words(Kind.TOKEN, [f"{c}." for c in spread("A-Z")], rf"[A-Z]\.{GAP_BYTES}?[A-Z]\."),
         Words(Kind.TOKEN, [n + c for n in names for c in ". \u00a0"], rf"{any_of(names)}\.?{GAP_BYTES}[A-Z]"),
         *(
-            Words(Kind.TOKEN, begins, any_of(begins), bounded=begins[0][0].isalnum())
-            for begins in (span["begins"] for span in context["spans"] if "begins" in span)
+            Words(
+                Kind.TOKEN,
+                span["begins"],
+                any_of(span["begins"]) + (END_BYTES if span.get("whole") else ""),
+                bounded=span["begins"][0][0].isalnum(),
+            )
+            for span in context["spans"]
+            if "begins" in span
         ),
         Words(Kind.INSIDE, [f"@{c}" for c in spread("A-Za-z0-9")], r"@[\w-]+\.", bounded=False),
         Words(Kind.INSIDE, ["://"], "://", bounded=False),

@@ -175,6 +175,22 @@ def test_a_numeral_is_found_by_the_word_before_it(text, mark):
 
 
 @pytest.mark.parametrize(
+    ("text", "mark"),
+    [
+        ("die II. Liga", 0),
+        ("in die II. Liga", 3),
+        ("die CI", None),
+        ("die I", None),
+        ("Teil C", 0),
+        ("die C.", 0),
+    ],
+)
+def test_a_word_may_ask_for_a_dot_behind_its_numeral(text, mark):
+    probe = make_probe("", before_numeral=["die", "Teil"], dotted=["die"])
+    assert look(pa.array([text]), probe).marks.tolist() == ([] if mark is None else [mark])
+
+
+@pytest.mark.parametrize(
     ("text", "mark"), [("Rocky III", 0), ("see Rocky II, or", 4), ("see rocky II", None), ("Rocky I", None)]
 )
 def test_a_name_before_a_numeral_of_several_letters_is_found(text, mark):
