@@ -80,6 +80,8 @@ class Found:
     """Where each sign ends, or the first of several digits next to each other; ascending, in any row."""
     sign_ends: Positions
     """The same of the last of them."""
+    sign_rows: Positions
+    """The row of each."""
     marks: Positions
     """Where words begin that begin a token, ascending, in any row."""
     foreign: bool
@@ -90,7 +92,7 @@ def look(column: pa.Array, probe: Probe) -> Found:
     """The rows to be said, and where words in them begin a token; a null row is never found."""
     utf8, offsets = rows_of(column)
     rows, cased = np.zeros(len(column), np.bool_), np.zeros(len(column), np.bool_)
-    signs = sign_ends = marks = np.zeros(0, np.int64)
+    signs = sign_ends = row = marks = np.zeros(0, np.int64)
     foreign = False
     if len(utf8):
         at, action = _marked(utf8, probe)
@@ -111,10 +113,11 @@ def look(column: pa.Array, probe: Probe) -> Found:
         rows[row] = rows[row_of(offsets, marks)] = True
         parted = (np.diff(signs) > 1) | (np.diff(row) > 0)
         sign_ends = signs[np.append(parted, True)[: len(signs)]]
-        signs = signs[np.append(True, parted)[: len(signs)]]
+        is_first = np.append(True, parted)[: len(signs)]
+        signs, row = signs[is_first], row[is_first]
         cased[row_of(offsets, at[action & CASED > 0])] = True
     rows &= given(column)
-    return Found(rows, cased, signs, sign_ends, marks, foreign)
+    return Found(rows, cased, signs, sign_ends, row, marks, foreign)
 
 
 def _marked(utf8: Bytes, probe: Probe) -> tuple[Positions, Actions]:
@@ -313,15 +316,14 @@ def _before(utf8: Bytes, offsets: Positions, at: Positions, words: Tails, probe:
     memory = utf8.data
     marks = set()
     for place, low_, high in _with_rows(offsets, at):
-        numeral = words.following.match(memory, place, high)
-        if not numeral or _goes_on(memory, numeral.end(), high):
+        numeral_end = _end_of_numeral(memory, place, high, words)
+        if numeral_end < 0:
             continue
         first = max(low_, place - _LONGEST_WORD)
         text = bytes(memory[first:place])
         start = words.begin(text)
-        if start < 0 or (
-            text[start:-1] in words.dotted and memory[numeral.end() : high].tobytes()[:1] != b"."
-        ):
+        behind = memory[numeral_end : min(high, numeral_end + 1)]
+        if start < 0 or (text[start:-1] in words.dotted and bytes(behind) != b"."):
             continue
         start += first
         if not (probe.spaced and _is_wordy(memory, start, low_)):
@@ -329,6 +331,14 @@ def _before(utf8: Bytes, offsets: Positions, at: Positions, words: Tails, probe:
                 start = _start_of_word(memory, start, low_)
             marks.add(start)
     return unique(known, np.array(sorted(marks), np.int64))
+
+
+def _end_of_numeral(memory: memoryview, place: int, high: int, words: Tails) -> int:
+    """Where the numeral ends that words ask for, -1 if none is there; `place` if any number will do."""
+    if not words.following:
+        return place
+    numeral = words.following.match(memory, place, high)
+    return numeral.end() if numeral and not _goes_on(memory, numeral.end(), high) else -1
 
 
 def _sure_begin(utf8: Bytes, at: Positions, end: Positions, low: Positions, sure: Codes) -> Positions:

@@ -122,8 +122,8 @@ class Tails:
     """Whether a word is none where a letter stands before it."""
     before: re.Pattern[bytes] | None
     """What belongs to a word in front of it, at the end of a text."""
-    following: re.Pattern[bytes]
-    """What must stand behind the gap."""
+    following: re.Pattern[bytes] | None
+    """What must stand behind the gap, if not just any number."""
     behind_word: re.Pattern[bytes] | None
     """Those that belong to the word before them too, with the gap behind them."""
     sure: Codes
@@ -133,6 +133,9 @@ class Tails:
 
     def begin(self, text: bytes) -> int:
         """Where the word begins that ends the text, gap included; -1 for none."""
+        alone = text[:-1].rpartition(b" ")[2]
+        if text[-1:] == b" " and not self.before and alone in self.words:  # most of all
+            return len(text) - len(alone) - 1
         gap = self.gap.match(text[::-1])
         body = text[: len(text) - gap.end()] if gap else text
         start = len(body.rstrip(_WORD_BYTES))
@@ -347,7 +350,7 @@ def _tails(
         compound=re.compile(rf"(?<![^\s<>()])[^\s<>()]+{any_of(ends)}\Z".encode()),
         spaced=spaced,
         before=re.compile(rf"(?<![0-9A-Za-z_\x80-\xff]){any_of(earlier)} \Z".encode()) if earlier else None,
-        following=re.compile(following.encode()),
+        following=re.compile(following.encode()) if following else None,
         behind_word=re.compile(rf"{any_of(behind_word)}\.?(?:{GAP_BYTES}|[-/])?\Z".encode())
         if behind_word
         else None,

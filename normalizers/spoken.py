@@ -126,7 +126,8 @@ def _kept(found: Found, column: pa.Array) -> Found:
     offsets, rows = rows_of(column)[1], found.rows
     lengths = np.where(rows, np.diff(offsets), 0)
     shift = offsets[:-1] - (np.cumsum(lengths) - lengths)
-    of_sign, of_mark = row_of(offsets, found.signs), row_of(offsets, found.marks)
+    of_sign, of_mark = found.sign_rows, row_of(offsets, found.marks)
+    number = np.cumsum(rows) - 1
 
     def kept(places: Positions, row: Positions) -> Positions:
         moved: Positions = (places - shift[row])[rows[row]]
@@ -137,6 +138,7 @@ def _kept(found: Found, column: pa.Array) -> Found:
         cased=found.cased[rows],
         signs=kept(found.signs, of_sign),
         sign_ends=kept(found.sign_ends, of_sign),
+        sign_rows=number[of_sign[rows[of_sign]]],
         marks=kept(found.marks, of_mark),
         foreign=found.foreign,
     )
@@ -166,7 +168,8 @@ def _said(hits: pa.Array, found: Found, lang: str) -> tuple[pa.Array, Flags]:
     """Rows with all their tokens said, in their own case; and which of them should be looked at again."""
     probe = probe_of(lang)
     utf8, offsets = rows_of(hits)
-    if (utf8 == 0xEF).any() and pc.any(pc.match_substring_regex(hits, _RESERVED)).as_py():
+    reserved = (utf8 == 0xEF).any() and b"\xef\xb7" in utf8.tobytes()
+    if reserved and pc.any(pc.match_substring_regex(hits, _RESERVED)).as_py():
         # They mean nothing in a text, and something else here.
         hits = pc.replace_substring_regex(hits, _RESERVED, "")
         return _said(hits, look(hits, probe), lang)
@@ -250,7 +253,7 @@ def _with_signs(written: bytes, said: bytes, spans: Spans) -> bytes:
     """What was said of a stretch, with what it knows about another look behind it: nothing has changed for
     one that stays as it is."""
     bare = said.translate(None, _LOOK)
-    if bare == written.replace(_MARK.tobytes(), b""):
+    if bare == written.replace(MARK.encode(), b""):
         return bare
     # To ask a long one costs more than the look.
     useful = len(bare) > _STRETCH or spans.restless.search(bare.decode()) is not None

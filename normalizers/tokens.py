@@ -26,6 +26,7 @@ OPEN = "\ufdd3"
 AGAIN = "\ufdd4"
 """Behind words that make their row worth another look."""
 ENDS = STOP + OPEN + AGAIN
+_ENDS = frozenset(ENDS)
 _OPEN_ENDS = frozenset(STOP + OPEN)
 _LATIN = f"{string.ascii_letters}{string.digits}_"
 _JOINING = f"0123456789{NAMING}"
@@ -77,7 +78,7 @@ def say_tokens(text: str, lang: str) -> str:
                 taken, words, again = beside[before.rpartition(" ")[2], parts[2 * i + 1]]
                 if taken:
                     parts[2 * i] = before[:-taken]
-        said[i] = _ended(words, parts[2 * i + 2]) + again
+        said[i] = (_ended(words, parts[2 * i + 2]) if words[-1:] in _ENDS else words) + again
     parts[1::2] = said
     return "".join(parts)
 
@@ -98,9 +99,7 @@ def _letters_before(before: str, token: str, spaced: bool) -> int | None:
 
 
 def _ended(words: str, following: str) -> str:
-    """Words with the end that fits what follows."""
-    if words[-1:] not in ENDS or not words:
-        return words
+    """Words that end with one of `ENDS` with the end that fits what follows."""
     if words[-1] == OPEN and following[:1] in _PLAIN:
         return words[:-1]
     bare = words.rstrip(AGAIN)
