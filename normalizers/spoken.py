@@ -240,13 +240,12 @@ def _say_stretches(written: list[bytes], between: bytes, lang: str) -> list[byte
     new = list(dict.fromkeys(itertools.filterfalse(known.__contains__, written)))
     if not new:
         return list(map(known.__getitem__, written))
-    said = _say_text(between.join(new), lang).split(between)
-    known.update(zip(new, [_with_signs(*pair, spans) for pair in zip(new, said, strict=True)], strict=True))
-    all_said = list(map(known.__getitem__, written))
-    for stretch in new:
-        if len(stretch) > _STRETCH or len(known) > MEMO_SIZE:
-            del known[stretch]
-    return all_said
+    fresh = {}
+    for stretch, said in zip(new, _say_text(between.join(new), lang).split(between), strict=True):
+        fresh[stretch] = _with_signs(stretch, said, spans)
+        if len(stretch) <= _STRETCH and len(known) < MEMO_SIZE:
+            known[stretch] = fresh[stretch]
+    return [fresh[stretch] if stretch in fresh else known[stretch] for stretch in written]
 
 
 def _with_signs(written: bytes, said: bytes, spans: Spans) -> bytes:

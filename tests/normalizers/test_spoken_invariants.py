@@ -4,6 +4,7 @@ import re
 import sys
 import time
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -93,6 +94,22 @@ def test_a_long_column_is_said_in_slices(texts, lang, size, large):
         said = to_spoken(column, lang)
     assert said.type == column.type
     assert said.to_pylist() == to_spoken(column, lang).to_pylist()
+
+
+def test_threads_may_say_the_same_text_at_once():
+    # Each is a stretch too long to be remembered.
+    column = pa.array(
+        [f"see http://www.example.org/{'x' * 80}/{year} of {year}" for year in range(1000, 1200)]
+    )
+    alone = to_spoken(column, "en")
+    pause = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            said = list(pool.map(lambda _: to_spoken(column, "en"), range(60)))
+    finally:
+        sys.setswitchinterval(pause)
+    assert all(one.equals(alone) for one in said)
 
 
 @given(
