@@ -150,7 +150,8 @@ def _spell(voice: Voice, value: str, form: str, match: Match) -> str | None:
 
 def _characters(voice: Voice, value: str, form: str, match: Match) -> str | None:
     """Each letter and each digit by its name."""
-    return " ".join(voice.digits(c) if c.isdecimal() else _spell(voice, c, "", match) or c for c in value)
+    letters = voice.tables["letter"]
+    return " ".join(voice.digits(c) if c.isdecimal() else letters.get(c.lower(), c) for c in value)
 
 
 def _of(voice: Voice, value: str, form: str, match: Match) -> str | None:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from normalizers.columns import given, rows_of
-from normalizers.patterns import GAP, WORD, WORDY
+from normalizers.patterns import GAP, NUMERALS, WORD, WORDY
 from normalizers.places import merged, places_of, row_of, unique
 from normalizers.prefixes import (
     WIDTH,
@@ -35,7 +35,6 @@ from normalizers.probes import (
     LEAD,
     LETTER,
     NUMERAL,
-    NUMERALS,
     SIGN,
     TAIL,
     WIDE_SIGN,
@@ -47,7 +46,7 @@ from normalizers.probes import (
 )
 from normalizers.utf8 import Bytes, Flags, Positions
 
-_IS_NUMERAL = np.isin(np.arange(256), list(NUMERALS))
+_IS_NUMERAL = np.isin(np.arange(256), list(NUMERALS.encode()))
 _LOWEST = np.array([(i & -i).bit_length() - 1 for i in range(1 << 2 * WIDTH)])
 """The place of the lowest bit."""
 _MAY_FOLLOW = _IS_NUMERAL | ~LETTER

@@ -19,6 +19,8 @@ WORDY = re.compile(f"[{WORD}]")
 """One such character."""
 NO_WORD = f"(?![{WORD}]|['’][{WORD}])"
 """No word goes on here: "5 m" is a measure, "5 mice" and "5 m'ont" are none."""
+NUMERALS = "IVXLC"
+"""Letters of the numerals that rules read: up to 399."""
 GAP = "[ \u00a0\u2009\u202f]"
 """A blank inside a written number or between a number and its unit."""
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from normalizers.follows import behind_letters
-from normalizers.patterns import WORD, any_of
+from normalizers.patterns import NUMERALS, WORD, any_of
 from normalizers.prefixes import WIDTH, Codes, Grams, Prefixes, grams_of, hashes_of, prefixes_of
 from normalizers.utf8 import Bytes, Flags
 
@@ -38,8 +38,6 @@ _RARE_LEADS = b"\xe1\xea"
 """First bytes of scripts far from ours, whose digits end with the bytes of our letters."""
 TAIL = 4
 """Bytes of a word's end that are compared by hash."""
-NUMERALS = b"IVXLC"
-"""Letters of the numerals that rules read: up to 399."""
 LETTER = np.array([chr(i).isalnum() and i < 128 for i in range(256)])
 
 SIGN = 1
@@ -213,7 +211,7 @@ def make_probe(
     _add_cased(actions)
     wide = _add_signs(signs, actions)
     if before_numeral or names is not None or numerals:
-        actions[np.ix_(list(NUMERALS), list(b" \xa0('\x99"))] |= NUMERAL
+        actions[np.ix_(list(NUMERALS.encode()), list(b" \xa0('\x99"))] |= NUMERAL
     groups = [group for group in words if group.beginnings]
     beginnings = {start.encode() for group in groups for start in group.beginnings}
     _add_grams({word[: 2 * WIDTH] for word in beginnings}, actions)
@@ -235,14 +233,14 @@ def make_probe(
         before_numeral=_tails(
             before_numeral,
             rf"{_GAP_BACK}\.?",
-            rf"[IVXLC]{{1,9}}{END_BYTES}",
+            rf"[{NUMERALS}]{{1,9}}{END_BYTES}",
             before=names or (),
             dotted=dotted,
             spaced=spaced,
         ),
         names=None if names is None else re.compile(rf"(?:{any_of(names)} )?[A-Z][a-z]+".encode()),
         behind_numeral=prefixes_of(
-            {text.encode() for text in behind_letters(numerals, frozenset(NUMERALS.decode()))},
+            {text.encode() for text in behind_letters(numerals, frozenset(NUMERALS))},
             range(WIDTH + 1),
         ),
         numerals=re.compile(numerals) if numerals else None,

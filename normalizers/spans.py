@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from normalizers.languages import common, language
-from normalizers.patterns import GAP, NO_WORD, WORD, any_of
+from normalizers.patterns import GAP, NO_WORD, NUMERALS, WORD, any_of
 from normalizers.probes import END_BYTES, GAP_BYTES, Kind, Probe, Words, make_probe, spread
 from normalizers.reach import Reach, make_reach
 from normalizers.rules import expand
@@ -22,7 +22,7 @@ MARK = "\ufdd0"
 _DASHES = "-–—~〜～"
 _INSIDE = rf".,:/．，：／{_DASHES}−'’+=×x*÷<>≤≥٫٬،^".replace("-", r"\-", 1)
 
-_ROMAN = rf"[IVXLC]{{1,9}}(?![{WORD}])"
+_ROMAN = rf"[{NUMERALS}]{{1,9}}(?![{WORD}])"
 _WAYS = 512
 _LOWER_ASCII = "\u212a\u0130"
 """Characters beyond ASCII whose lower case is in ASCII (Kelvin, dotted I): their rows are looked at twice."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from normalizers.languages import common, language
-from normalizers.patterns import GAP, NO_WORD, WORD, any_of
+from normalizers.patterns import GAP, NO_WORD, NUMERALS, WORD, any_of
 from normalizers.rules import Rule, compile_rules, rewriter
 from normalizers.speller import Speller
 from normalizers.voice import Voice
@@ -145,7 +145,7 @@ def pieces_of(voice: Voice, tongue: Mapping[str, Any]) -> dict[str, str]:
         "currency_sign": "[" + re.escape("".join(k for k in voice.tables["currency"] if len(k) == 1)) + "]",
         "sign": "(?<![0-9A-Za-z%)])[-−]",
         "dash": f"(?:{GAP}[-–—~〜～]{GAP}|[-–—~〜～]{GAP}?)",
-        "roman": "[IVXLC]{1,9}",
+        "roman": f"[{NUMERALS}]{{1,9}}",
         "name": "[A-Z][a-z]+",
         "web_end": f"(?i:{'|'.join(web_ends(tongue))})",
         **common()["pieces"],
